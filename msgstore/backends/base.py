@@ -1,0 +1,225 @@
+"""What every backend shares: the many ways of calling, said once over a few verbs.
+
+A backend implements the methods that raise NotImplementedError here, and inherits the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from types import TracebackType
+from typing import Self, get_args
+
+from msgstore.backends.protocol import Group
+from msgstore.model.errors import InvalidArgument, RequestError
+from msgstore.model.expectation import ExpectedRevision
+from msgstore.model.filter import EVERYTHING, Direction, MessageFilter
+from msgstore.model.message import Message, MessageType, PositionalMessage
+from msgstore.model.results import SaveResult
+from msgstore.model.saving import SaveRequest
+
+
+class BaseStore:
+    """The conveniences of MessageStore over `_commit`, `get_all_messages`, `get_session_info`."""
+
+    # ------------------------------------------------------------ what a backend supplies
+
+    def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
+        """Writes all requests or none, atomically; `independent` as in `plan_saves`."""
+        raise NotImplementedError
+
+    def get_all_messages(
+        self,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ saving
+
+    def save_message(
+        self,
+        stream_id: str,
+        message: Message,
+        expected_revision: ExpectedRevision = None,
+        message_type: MessageType | str | None = None,
+    ) -> SaveResult:
+        return self.save_messages(stream_id, (message,), expected_revision, message_type)
+
+    def save_messages(
+        self,
+        stream_id: str,
+        messages: Iterable[Message],
+        expected_revision: ExpectedRevision = None,
+        message_type: MessageType | str | None = None,
+    ) -> SaveResult:
+        request = SaveRequest.of(stream_id, messages, expected_revision, message_type)
+        return self._commit((request,), independent=False)[0]
+
+    def save_each(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
+        return self._commit(requests, independent=True) if requests else []
+
+    def transaction(self) -> BufferedTransaction:
+        return BufferedTransaction(self)
+
+    # ------------------------------------------------------------ reading
+
+    def get_all_commands(
+        self,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        return self._get_kind(MessageType.COMMAND, filter, count, direction)
+
+    def get_all_events(
+        self,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        return self._get_kind(MessageType.EVENT, filter, count, direction)
+
+    def _get_kind(
+        self,
+        kind: MessageType,
+        filter: MessageFilter | None,
+        count: int | None,
+        direction: Direction,
+    ) -> Iterator[PositionalMessage]:
+        wanted = filter or EVERYTHING
+        if wanted.kind not in (None, kind):
+            return iter(())
+        return self.get_all_messages(replace(wanted, message_type=kind), count, direction=direction)
+
+    def get_message(self, position: int) -> PositionalMessage | None:
+        if isinstance(position, bool) or not isinstance(position, int) or position < 1:
+            raise InvalidArgument("position", f"{position!r} is not a position")
+        only = MessageFilter(from_position=position, to_position=position)
+        return next(self.get_all_messages(only, 1), None)
+
+    def count_messages(self, filter: MessageFilter | None = None) -> int:
+        return sum(1 for _ in self.get_all_messages(filter))
+
+    def count_by(
+        self, group: Group, filter: MessageFilter | None = None, *, zone: tzinfo = UTC
+    ) -> dict[str, int]:
+        check_group(group)
+        counts = Counter(group_key(stored, group, zone) for stored in self.get_all_messages(filter))
+        return in_group_order(counts, group)
+
+    # ------------------------------------------------------------ the object
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class LocalSessions:
+    """`session()` for every local store."""
+
+    def create_session(
+        self, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> str:
+        raise NotImplementedError
+
+    def end_session(self, session_id: str, status: str | None = None) -> None:
+        raise NotImplementedError
+
+    @contextmanager
+    def session(
+        self, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Iterator[str]:
+        session_id = self.create_session(name, labels)
+        try:
+            yield session_id
+        except BaseException:
+            self.end_session(session_id, "failed")
+            raise
+        self.end_session(session_id, "ok")
+
+
+class BufferedTransaction:
+    """Gathers saves and commits them together when the block ends; an error discards them."""
+
+    def __init__(self, store: BaseStore) -> None:
+        self.results: list[SaveResult] = []
+        self._store = store
+        self._requests: list[SaveRequest] | None = []
+
+    def save_message(
+        self,
+        stream_id: str,
+        message: Message,
+        expected_revision: ExpectedRevision = None,
+        message_type: MessageType | str | None = None,
+    ) -> None:
+        self.save_messages(stream_id, (message,), expected_revision, message_type)
+
+    def save_messages(
+        self,
+        stream_id: str,
+        messages: Iterable[Message],
+        expected_revision: ExpectedRevision = None,
+        message_type: MessageType | str | None = None,
+    ) -> None:
+        if self._requests is None:
+            raise RequestError("the transaction is over")
+        self._requests.append(SaveRequest.of(stream_id, messages, expected_revision, message_type))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        requests, self._requests = self._requests, None
+        if error is None and requests:
+            self.results = self._store._commit(requests, independent=False)
+
+
+def check_group(group: str) -> None:
+    """Raises InvalidArgument unless `group` is one that `count_by` knows."""
+    if group not in get_args(Group):
+        raise InvalidArgument("group", f"{group!r} is not one of {', '.join(get_args(Group))}")
+
+
+def group_key(stored: PositionalMessage, group: Group, zone: tzinfo) -> str:
+    """What `stored` counts as when messages are counted by `group`."""
+    if group == "type":
+        return stored.message.type
+    if group == "stream":
+        return stored.stream_id
+    if group == "session":
+        return stored.session_id
+    if group == "kind":
+        return stored.message_type.value
+    local = stored.timestamp.astimezone(zone)
+    return f"{local:%Y-%m-%dT%H:00}" if group == "hour" else f"{local:%Y-%m-%d}"
+
+
+def in_group_order(counts: Mapping[str, int], group: Group) -> dict[str, int]:
+    """Times in their order, all else with the most first."""
+    if group in ("hour", "day"):
+        return dict(sorted(counts.items()))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

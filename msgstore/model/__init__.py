@@ -1,0 +1,1 @@
+"""The nouns: messages, filters, expectations, sessions, errors. Nothing here knows of files."""

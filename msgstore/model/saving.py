@@ -1,0 +1,258 @@
+"""One commit, decided: which saves are new, which are known, where each message will stand.
+
+Every backend decides by `plan_saves`; it only supplies what it knows (`Known`) and writes what
+comes back. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgstore.model.errors import (
+    DuplicateMessageId,
+    InvalidMessage,
+    MsgStoreError,
+    WrongExpectedRevision,
+)
+from msgstore.model.expectation import (
+    ANY,
+    NO_STREAM,
+    STREAM_EXISTS,
+    Exactly,
+    Expectation,
+    ExpectedRevision,
+    to_expectation,
+)
+from msgstore.model.message import Message, MessageType, PositionalMessage, to_message_type
+from msgstore.model.results import SaveResult
+from msgstore.model.values import Json, check_text, json_equal
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRequest:
+    """One save: the messages go to one stream, all or none, if it is where it is expected."""
+
+    stream_id: str
+    messages: tuple[Message, ...]
+    expectation: Expectation = ANY
+    message_type: MessageType | None = None
+
+    @classmethod
+    def of(
+        cls,
+        stream_id: str,
+        messages: Iterable[Message],
+        expected_revision: ExpectedRevision = None,
+        message_type: MessageType | str | None = None,
+    ) -> SaveRequest:
+        """Checks every argument; raises InvalidMessage or InvalidArgument."""
+        check_text(stream_id, "stream_id")
+        batch = tuple(messages)
+        for message in batch:
+            if not isinstance(message, Message):
+                raise InvalidMessage("message", f"{type(message).__name__} is not a Message")
+        return cls(
+            stream_id, batch, to_expectation(expected_revision), to_message_type(message_type)
+        )
+
+    @classmethod
+    def from_json(cls, value: Json, stream_id: str | None = None) -> SaveRequest:
+        """The save that a line of `save -` asks for.
+
+        Two shapes: a message (`{"type", "data", …}`) with optional `streamId`, `messageType` and
+        `expectedRevision`; or a stored message as `query` prints it, of which the places that the
+        store assigns (revision, position, timestamp, session) are left behind. `stream_id` wins
+        over the line's own. Raises InvalidMessage.
+        """
+        if not isinstance(value, dict):
+            raise InvalidMessage("message", "must be a JSON object")
+        fields = dict(value)
+        own_stream = fields.pop("streamId", None)
+        target = stream_id if stream_id is not None else own_stream
+        if target is None:
+            raise InvalidMessage("streamId", "is missing")
+        kind = to_message_type(fields.pop("messageType", None), "messageType")
+        expected = _parse_expectation(fields.pop("expectedRevision", None))
+        if isinstance(fields.get("message"), dict):
+            unknown = set(fields) - {"message", "revision", "position", "timestamp", "sessionId"}
+            if unknown:
+                raise InvalidMessage(min(unknown), "unknown field")
+            fields = fields["message"]
+        message = Message.from_json(fields)
+        return cls(check_text(target, "streamId"), (message,), expected, kind)
+
+
+_EXPECTATIONS: dict[str, ExpectedRevision] = {
+    "none": NO_STREAM,
+    "exists": STREAM_EXISTS,
+    "any": ANY,
+}
+
+
+def parse_expected_revision(text: str) -> ExpectedRevision:
+    """`N`, `none`, `exists` or `any`, as the command line has them. Raises InvalidMessage."""
+    if text in _EXPECTATIONS:
+        return _EXPECTATIONS[text]
+    digits = text.removeprefix("-")
+    if digits.isascii() and digits.isdecimal() and len(digits) <= 19:
+        return int(text)
+    raise InvalidMessage(
+        "expectedRevision", f"{text[:40]!r} is not a number, 'none', 'exists' or 'any'"
+    )
+
+
+def _parse_expectation(value: Json) -> Expectation:
+    if isinstance(value, str):
+        return to_expectation(parse_expected_revision(value))
+    return to_expectation(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSave:
+    """A save that goes through, with the places its messages take."""
+
+    request: SaveRequest
+    first_revision: int
+    first_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store knows while it decides a commit."""
+
+    revision_of: Callable[[str], int]
+    """The stream's last revision, -1 where there is none."""
+    find: Callable[[str], PositionalMessage | None]
+    """The stored message with this id."""
+    next_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer to each request, and the saves still to be written."""
+
+    results: list[SaveResult]
+    new: list[NewSave]
+
+
+def plan_saves(requests: Sequence[SaveRequest], known: Known, *, independent: bool) -> Plan:
+    """Decides all requests in order, each seeing those before it.
+
+    `independent` requests only share a commit; otherwise they are one transaction, wholly new or
+    wholly known. Raises WrongExpectedRevision or DuplicateMessageId with `request_index` set; then
+    nothing may be written.
+    """
+    planner = _Planner(known)
+    for index, request in enumerate(requests):
+        try:
+            planner.add(request, independent)
+        except MsgStoreError as error:
+            error.request_index = index
+            raise
+    return Plan(planner.results, planner.new)
+
+
+class _Planner:
+    def __init__(self, known: Known) -> None:
+        self.results: list[SaveResult] = []
+        self.new: list[NewSave] = []
+        self._known = known
+        self._next_position = known.next_position
+        self._heads: dict[str, int] = {}
+        self._taken: dict[str, tuple[str, Message, int, int]] = {}
+        self._repeats: bool | None = None
+
+    def add(self, request: SaveRequest, independent: bool) -> None:
+        stream_id, messages = request.stream_id, request.messages
+        head = self._head(stream_id)
+        if not messages:
+            self.results.append(SaveResult(stream_id, head, head, 0, 0, 0))
+            return
+        places = self._find_all(request, independent)
+        if not independent:
+            self._insist_on_one_kind(bool(places), messages)
+        if places:
+            (first_revision, first_position), (last_revision, last_position) = places[0], places[-1]
+        else:
+            if not request.expectation.allows(head):
+                raise WrongExpectedRevision(stream_id, _plain(request.expectation), head)
+            first_revision, first_position = head + 1, self._next_position
+            last_revision, last_position = head + len(messages), first_position + len(messages) - 1
+            self._take(NewSave(request, first_revision, first_position))
+        self.results.append(
+            SaveResult(
+                stream_id,
+                first_revision,
+                last_revision,
+                first_position,
+                last_position,
+                len(messages),
+                bool(places),
+            )
+        )
+
+    def _head(self, stream_id: str) -> int:
+        head = self._heads.get(stream_id)
+        if head is None:
+            head = self._heads[stream_id] = self._known.revision_of(stream_id)
+        return head
+
+    def _take(self, save: NewSave) -> None:
+        stream_id = save.request.stream_id
+        for ordinal, message in enumerate(save.request.messages):
+            if message.id is not None:
+                place = (save.first_revision + ordinal, save.first_position + ordinal)
+                self._taken[message.id] = (stream_id, message, *place)
+        self._heads[stream_id] += len(save.request.messages)
+        self._next_position += len(save.request.messages)
+        self.new.append(save)
+
+    def _find_all(self, request: SaveRequest, independent: bool) -> list[tuple[int, int]]:
+        """Revision and position of every message if all are known; nothing if all are new."""
+        places = []
+        seen: set[str] = set()
+        for message in request.messages:
+            if message.id is None:
+                continue
+            if message.id in seen or (not independent and message.id in self._taken):
+                raise DuplicateMessageId(message.id, "stands twice in one batch")
+            seen.add(message.id)
+            if place := self._find(request.stream_id, message, message.id):
+                places.append(place)
+        if places and len(places) < len(request.messages):
+            known = next(
+                m.id for m in request.messages if m.id and self._find(request.stream_id, m, m.id)
+            )
+            raise DuplicateMessageId(
+                known or "", "is stored already, but others of its batch are not"
+            )
+        return places
+
+    def _find(self, stream_id: str, message: Message, message_id: str) -> tuple[int, int] | None:
+        if taken := self._taken.get(message_id):
+            original_stream, original, revision, position = taken
+        elif stored := self._known.find(message_id):
+            original_stream, original = stored.stream_id, stored.message
+            revision, position = stored.revision, stored.position
+        else:
+            return None
+        if original_stream != stream_id:
+            raise DuplicateMessageId(message_id, f"is taken in stream {original_stream!r}")
+        if original.type != message.type or not json_equal(original.data, message.data):
+            raise DuplicateMessageId(message_id, "is taken by a message with other content")
+        return revision, position
+
+    def _insist_on_one_kind(self, repeats: bool, messages: Sequence[Message]) -> None:
+        if self._repeats is None:
+            self._repeats = repeats
+        elif self._repeats is not repeats:
+            known = next((m.id for m in messages if m.id), None)
+            raise DuplicateMessageId(
+                known or "", "is in a transaction of which only a part is stored already"
+            )
+
+
+def _plain(expectation: Expectation) -> Any:
+    return expectation.revision if isinstance(expectation, Exactly) else expectation
