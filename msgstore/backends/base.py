@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from types import TracebackType
 from typing import Self, get_args
 
 from msgstore.backends.protocol import Group
-from msgstore.model.errors import InvalidArgument, RequestError
+from msgstore.model.errors import (
+    InvalidArgument,
+    InvalidMessage,
+    MsgStoreError,
+    RequestError,
+    SessionEnded,
+    SessionNotFound,
+)
 from msgstore.model.expectation import ExpectedRevision
-from msgstore.model.filter import EVERYTHING, Direction, MessageFilter
+from msgstore.model.filter import Direction, MessageFilter, check_count, check_filter
 from msgstore.model.message import Message, MessageType, PositionalMessage
 from msgstore.model.results import SaveResult
 from msgstore.model.saving import SaveRequest
+from msgstore.model.values import check_text, join_key
 
 
 class BaseStore:
@@ -97,9 +105,10 @@ class BaseStore:
         count: int | None,
         direction: Direction,
     ) -> Iterator[PositionalMessage]:
-        wanted = filter or EVERYTHING
+        wanted = check_filter(filter)
         if wanted.kind not in (None, kind):
-            return iter(())
+            check_count(count)
+            count = 0  # no message is of two kinds
         return self.get_all_messages(replace(wanted, message_type=kind), count, direction=direction)
 
     def get_message(self, position: int) -> PositionalMessage | None:
@@ -135,9 +144,16 @@ class BaseStore:
 class LocalSessions:
     """`session()` for every local store."""
 
+    @property
+    def current_session(self) -> str | None:
+        raise NotImplementedError
+
     def create_session(
         self, name: str | None = None, labels: Mapping[str, str] | None = None
     ) -> str:
+        raise NotImplementedError
+
+    def use_session(self, session_id: str | None) -> None:
         raise NotImplementedError
 
     def end_session(self, session_id: str, status: str | None = None) -> None:
@@ -147,13 +163,41 @@ class LocalSessions:
     def session(
         self, name: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Iterator[str]:
+        """As the protocol has it. The session that was current before is current again after."""
+        before = self.current_session
         session_id = self.create_session(name, labels)
         try:
             yield session_id
         except BaseException:
-            self.end_session(session_id, "failed")
+            # The block's own error is the one to report, whatever else fails on the way out.
+            with suppress(MsgStoreError):
+                self._leave_session(session_id, "failed", before)
             raise
-        self.end_session(session_id, "ok")
+        self._leave_session(session_id, "ok", before)
+
+    def _leave_session(self, session_id: str, status: str, before: str | None) -> None:
+        """Ends the session unless the block, or someone else, ended it or emptied the store."""
+        with suppress(SessionEnded, SessionNotFound):
+            self.end_session(session_id, status)
+        if self.current_session in (None, session_id):
+            try:
+                self.use_session(before)
+            except (SessionEnded, SessionNotFound):
+                self.use_session(None)
+
+
+def check_session_details(
+    name: str | None, labels: Mapping[str, str] | None
+) -> tuple[str | None, dict[str, str]]:
+    """The name and a copy of the labels of a new session; raises InvalidMessage."""
+    if name is not None:
+        check_text(name, "name")
+    if labels is not None and not isinstance(labels, Mapping):
+        raise InvalidMessage("labels", "must map text to text")
+    copied = dict(labels or {})
+    for key, value in copied.items():
+        check_text(value, join_key("labels", check_text(key, "labels")))
+    return name, copied
 
 
 class BufferedTransaction:

@@ -1,1 +1,3 @@
-""""""
+"""Bytes in, bytes out. Pure functions without I/O; `docs/format.md` is the specification."""
+
+FORMAT_VERSION = 1

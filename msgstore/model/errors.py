@@ -75,6 +75,7 @@ class InvalidFilter(RequestError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
+        self.problem = reason
 
 
 class InvalidArgument(RequestError):
@@ -83,6 +84,7 @@ class InvalidArgument(RequestError):
     def __init__(self, argument: str, reason: str) -> None:
         super().__init__(f"{argument}: {reason}")
         self.argument = argument
+        self.problem = reason
 
 
 class SessionNotFound(RequestError):

@@ -64,7 +64,7 @@ class Condition:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path:
             raise InvalidFilter("where", "a condition needs a path")
-        if self.op not in _OPERATORS:
+        if not isinstance(self.op, str) or self.op not in _OPERATORS:
             raise InvalidFilter("where", f"{self.op!r} is not one of {' '.join(_OPERATORS)}")
         try:
             check_json(self.value, "where")
@@ -261,7 +261,7 @@ def _check_part(name: str, value: object) -> None:
         raise InvalidFilter(name, error.problem) from None
 
 
-def _to_kind(value: object) -> MessageType:
+def _to_kind(value: Any) -> MessageType:
     try:
         return MessageType(value)
     except ValueError:
@@ -269,7 +269,10 @@ def _to_kind(value: object) -> MessageType:
 
 
 def _to_names(value: Iterable[str] | str) -> frozenset[str]:
-    names = frozenset([value] if isinstance(value, str) else value)
+    try:
+        names = frozenset([value] if isinstance(value, str) else value)
+    except TypeError:
+        raise InvalidFilter("message_names", "must be message types by name") from None
     if not names:
         raise InvalidFilter("message_names", "must not be empty")
     for name in names:
@@ -278,10 +281,13 @@ def _to_names(value: Iterable[str] | str) -> frozenset[str]:
 
 
 def _check_position(name: str, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if value is not None and not _is_whole(value):
         raise InvalidFilter(name, f"{value!r} is not a position")
+
+
+def _is_whole(value: object) -> bool:
+    """An integer of 0 or more; `True` is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _to_moment(name: str, value: datetime | str | None) -> datetime | None:
@@ -309,7 +315,10 @@ def _to_json_filter(value: object) -> dict[str, Json]:
 
 
 def _to_conditions(value: Iterable[Condition | str] | Condition | str) -> tuple[Condition, ...]:
-    parts = [value] if isinstance(value, str | Condition) else list(value)
+    try:
+        parts = [value] if isinstance(value, str | Condition) else list(value)
+    except TypeError:
+        raise InvalidFilter("where", f"{value!r} is not a condition") from None
     if not parts:
         raise InvalidFilter("where", "must not be empty")
     return tuple(part if isinstance(part, Condition) else Condition.parse(part) for part in parts)
@@ -317,17 +326,40 @@ def _to_conditions(value: Iterable[Condition | str] | Condition | str) -> tuple[
 
 def check_count(value: object, name: str = "count") -> int | None:
     """None, or an integer of 0 or more; raises InvalidArgument."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidArgument(name, f"{value!r} is not a number of 0 or more")
-    return value
+    if value is None or _is_whole(value):
+        return value  # type: ignore[return-value]
+    raise InvalidArgument(name, f"{value!r} is not a number of 0 or more")
 
 
 def check_direction(value: object) -> Direction:
     """Raises InvalidArgument unless `value` names a direction."""
     if value != "forwards" and value != "backwards":
         raise InvalidArgument("direction", f"{value!r} is neither 'forwards' nor 'backwards'")
+    return value
+
+
+def check_revision(value: object, name: str) -> int | None:
+    """None, or the revision of a message: an integer of 0 or more; raises InvalidArgument."""
+    if value is None or _is_whole(value):
+        return value  # type: ignore[return-value]
+    raise InvalidArgument(name, f"{value!r} is not a revision")
+
+
+def check_timeout(value: object) -> float | None:
+    """None, or seconds: a number of 0 or more; raises InvalidArgument."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise InvalidArgument("timeout", f"{value!r} is not a number of seconds of 0 or more")
+    return value
+
+
+def check_filter(value: object) -> MessageFilter:
+    """The filter itself, EVERYTHING for None; raises InvalidFilter for what is no MessageFilter."""
+    if value is None:
+        return EVERYTHING
+    if not isinstance(value, MessageFilter):
+        raise InvalidFilter("filter", f"{type(value).__name__} is not a MessageFilter")
     return value
 
 

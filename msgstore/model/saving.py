@@ -12,6 +12,7 @@ from typing import Any
 
 from msgstore.model.errors import (
     DuplicateMessageId,
+    InvalidArgument,
     InvalidMessage,
     MsgStoreError,
     WrongExpectedRevision,
@@ -32,12 +33,21 @@ from msgstore.model.values import Json, check_text, json_equal
 
 @dataclass(frozen=True, slots=True)
 class SaveRequest:
-    """One save: the messages go to one stream, all or none, if it is where it is expected."""
+    """One save: the messages go to one stream, all or none, if it is where it is expected.
+
+    Raises InvalidMessage for a stream id that is no text to go by, and for what is no message.
+    """
 
     stream_id: str
     messages: tuple[Message, ...]
     expectation: Expectation = ANY
     message_type: MessageType | None = None
+
+    def __post_init__(self) -> None:
+        check_text(self.stream_id, "stream_id")
+        for message in self.messages:
+            if not isinstance(message, Message):
+                raise InvalidMessage("message", f"{type(message).__name__} is not a Message")
 
     @classmethod
     def of(
@@ -48,14 +58,10 @@ class SaveRequest:
         message_type: MessageType | str | None = None,
     ) -> SaveRequest:
         """Checks every argument; raises InvalidMessage or InvalidArgument."""
-        check_text(stream_id, "stream_id")
-        batch = tuple(messages)
-        for message in batch:
-            if not isinstance(message, Message):
-                raise InvalidMessage("message", f"{type(message).__name__} is not a Message")
-        return cls(
-            stream_id, batch, to_expectation(expected_revision), to_message_type(message_type)
-        )
+        if isinstance(messages, Message):
+            raise InvalidMessage("messages", "is one Message; save_message takes it")
+        expectation, kind = to_expectation(expected_revision), to_message_type(message_type)
+        return cls(stream_id, tuple(messages), expectation, kind)
 
     @classmethod
     def from_json(cls, value: Json, stream_id: str | None = None) -> SaveRequest:
@@ -104,15 +110,18 @@ def parse_expected_revision(text: str) -> ExpectedRevision:
 
 
 def _parse_expectation(value: Json) -> Expectation:
-    if isinstance(value, str):
-        return to_expectation(parse_expected_revision(value))
-    return to_expectation(value)
+    try:
+        return to_expectation(parse_expected_revision(value) if isinstance(value, str) else value)
+    except InvalidArgument as error:
+        raise InvalidMessage("expectedRevision", error.problem) from None
 
 
 @dataclass(frozen=True, slots=True)
 class NewSave:
     """A save that goes through, with the places its messages take."""
 
+    index: int
+    """Which of the requests it is, 0-based."""
     request: SaveRequest
     first_revision: int
     first_position: int
@@ -147,7 +156,7 @@ def plan_saves(requests: Sequence[SaveRequest], known: Known, *, independent: bo
     planner = _Planner(known)
     for index, request in enumerate(requests):
         try:
-            planner.add(request, independent)
+            planner.add(index, request, independent)
         except MsgStoreError as error:
             error.request_index = index
             raise
@@ -164,7 +173,7 @@ class _Planner:
         self._taken: dict[str, tuple[str, Message, int, int]] = {}
         self._repeats: bool | None = None
 
-    def add(self, request: SaveRequest, independent: bool) -> None:
+    def add(self, index: int, request: SaveRequest, independent: bool) -> None:
         stream_id, messages = request.stream_id, request.messages
         head = self._head(stream_id)
         if not messages:
@@ -174,13 +183,16 @@ class _Planner:
         if not independent:
             self._insist_on_one_kind(bool(places), messages)
         if places:
-            (first_revision, first_position), (last_revision, last_position) = places[0], places[-1]
+            (first_revision, first_position), (last_revision, last_position) = (
+                min(places),
+                max(places),
+            )
         else:
             if not request.expectation.allows(head):
                 raise WrongExpectedRevision(stream_id, _plain(request.expectation), head)
             first_revision, first_position = head + 1, self._next_position
             last_revision, last_position = head + len(messages), first_position + len(messages) - 1
-            self._take(NewSave(request, first_revision, first_position))
+            self._take(NewSave(index, request, first_revision, first_position))
         self.results.append(
             SaveResult(
                 stream_id,

@@ -1,0 +1,453 @@
+"""The store on disk: one folder, used by any number of processes and threads at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from itertools import islice
+from threading import Timer
+
+from msgstore.backends.base import (
+    BaseStore,
+    LocalSessions,
+    check_group,
+    check_session_details,
+    in_group_order,
+)
+from msgstore.backends.protocol import Group
+from msgstore.disk.files import RealDisk
+from msgstore.disk.lock import FileLock
+from msgstore.engine.commit import encode_message
+from msgstore.engine.identity import Durability, check_durability
+from msgstore.engine.reader import Reader
+from msgstore.engine.snapshot import Snapshot
+from msgstore.engine.writer import Writer, WriterSettings
+from msgstore.format.names import LOCK
+from msgstore.format.session_log import SessionEvent
+from msgstore.model.clock import (
+    Clock,
+    format_uuid,
+    new_session_id,
+    system_clock_us,
+)
+from msgstore.model.errors import InvalidArgument, SessionNotFound, StoreClosed, StoreNotFound
+from msgstore.model.filter import (
+    Direction,
+    MessageFilter,
+    check_count,
+    check_direction,
+    check_filter,
+    check_revision,
+    check_timeout,
+)
+from msgstore.model.message import NO_SESSION, PositionalMessage
+from msgstore.model.results import (
+    SaveResult,
+    SessionInfo,
+    StoreStats,
+    StreamInfo,
+    VerifyReport,
+)
+from msgstore.model.saving import Known, Plan, SaveRequest, plan_saves
+from msgstore.model.values import check_text
+
+_BATCH_INTERVAL_S = 0.1
+"""With durability `batch`, a save is on the disk after so long at the latest."""
+
+
+class FileMessageStore(LocalSessions, BaseStore):
+    """A LocalMessageStore in the folder `path`.
+
+    `durability` of None is what the store was created with, and `always` for a new one. With
+    `create` the first change makes the store; without it a missing store raises StoreNotFound.
+    Raises UnsupportedFormat, CorruptStore, StoreUnavailable where the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability | None = None,
+        lock_timeout_s: float = 30,
+        create: bool = True,
+        clock: Clock = system_clock_us,
+    ) -> None:
+        self._path = os.path.abspath(os.fspath(path))
+        if durability is not None:
+            check_durability(durability)
+        if isinstance(lock_timeout_s, bool) or not lock_timeout_s >= 0:
+            raise InvalidArgument("lock_timeout_s", f"{lock_timeout_s!r} is not a time in seconds")
+        self._disk = RealDisk(self._path)
+        self._writer = Writer(
+            self._disk,
+            FileLock(os.path.join(self._path, LOCK), lock_timeout_s),
+            WriterSettings(durability, create, clock),
+        )
+        self._reader = Reader(self._disk, self._recover)
+        self._current: str | None = None
+        self._timer: Timer | None = None
+        self._closed = False
+        if self._reader.snapshot() is None and not create:
+            raise StoreNotFound(self._path)
+
+    @property
+    def path(self) -> str:
+        """The store's folder, absolute."""
+        return self._path
+
+    @property
+    def store_id(self) -> str | None:
+        """The store's uuid, or None while there is none yet. `reset` gives it a new one."""
+        snapshot = self._snapshot()
+        return format_uuid(snapshot.source.identity.store_uuid) if snapshot else None
+
+    # ------------------------------------------------------------ saving
+
+    def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
+        self._check_open()
+        session_id = self._current
+        encoded = [
+            [encode_message(message, session_id) for message in request.messages]
+            for request in requests
+        ]
+        if not any(encoded):
+            return self._plan_nothing(requests)
+        with self._writer.exclusive() as writer:
+            number = writer.sessions().open_session(session_id).number if session_id else 0
+            plan = plan_saves(requests, self._known(writer), independent=independent)
+            if plan.new:
+                writer.commit(plan.new, encoded, number)
+        self._sync_soon()
+        return plan.results
+
+    def _known(self, writer: Writer) -> Known:
+        def find(message_id: str) -> PositionalMessage | None:
+            for position in writer.positions_of_id(message_id):
+                stored = writer.source.fetch(position)
+                if stored.message.id == message_id:
+                    return stored
+            return None
+
+        return Known(writer.revision_of, find, writer.rows + 1)
+
+    def _plan_nothing(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
+        """Saves of no messages: an answer without a write, and without a store."""
+
+        def revision_of(stream_id: str) -> int:
+            info = self.get_stream_info(stream_id)
+            return info.revision if info else -1
+
+        plan: Plan = plan_saves(requests, Known(revision_of, lambda _: None, 1), independent=True)
+        return plan.results
+
+    # ------------------------------------------------------------ reading
+
+    def get_messages(
+        self,
+        stream_id: str,
+        from_revision: int | None = None,
+        count: int | None = None,
+        *,
+        to_revision: int | None = None,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        self._check_open()
+        check_text(stream_id, "stream_id")
+        first = check_revision(from_revision, "from_revision") or 0
+        last = check_revision(to_revision, "to_revision")
+        backwards = check_direction(direction) == "backwards"
+        return _at_most(check_count(count), self._read_stream(stream_id, first, last, backwards))
+
+    def _read_stream(
+        self, stream_id: str, first: int, last: int | None, backwards: bool
+    ) -> Iterator[PositionalMessage]:
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            yield from snapshot.read_stream(stream_id, first, last, backwards=backwards)
+
+    def get_all_messages(
+        self,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        self._check_open()
+        wanted = check_filter(filter)
+        backwards = check_direction(direction) == "backwards"
+        return _at_most(check_count(count), self._select(wanted, backwards))
+
+    def _select(self, wanted: MessageFilter, backwards: bool) -> Iterator[PositionalMessage]:
+        from msgstore.engine.query import select
+
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            yield from select(snapshot, wanted, backwards=backwards)
+
+    def get_session_messages(
+        self,
+        session_id: str,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        if session_id != NO_SESSION:
+            self._session_snapshot(session_id)
+        wanted = check_filter(filter)
+        if wanted.session_id not in (None, session_id):
+            check_count(count)
+            count = 0  # no message is of two sessions
+        of_session = replace(wanted, session_id=session_id)
+        return self.get_all_messages(of_session, count, direction=direction)
+
+    def count_messages(self, filter: MessageFilter | None = None) -> int:
+        from msgstore.engine.counting import count_rows, rows_decide
+
+        wanted = check_filter(filter)
+        if not rows_decide(wanted):
+            return super().count_messages(wanted)
+        snapshot = self._snapshot()
+        return count_rows(snapshot, wanted) if snapshot else 0
+
+    def count_by(
+        self, group: Group, filter: MessageFilter | None = None, *, zone: tzinfo = UTC
+    ) -> dict[str, int]:
+        from msgstore.engine.counting import count_rows_by, rows_decide
+
+        check_group(group)
+        wanted = check_filter(filter)
+        if not rows_decide(wanted):
+            return super().count_by(group, wanted, zone=zone)
+        snapshot = self._snapshot()
+        if snapshot is None:
+            return {}
+        return in_group_order(count_rows_by(snapshot, group, wanted, zone), group)
+
+    def follow(
+        self,
+        filter: MessageFilter | None = None,
+        from_position: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[PositionalMessage]:
+        """As the protocol has it. After a `reset` it goes on with the new first message."""
+        from msgstore.engine.follow import follow
+
+        self._check_open()
+        wanted = check_filter(filter)
+        first = check_count(from_position, "from_position") or 1
+        return follow(self._snapshot, wanted, first, check_timeout(timeout))
+
+    # ------------------------------------------------------------ streams and totals
+
+    def get_stream_info(self, stream_id: str) -> StreamInfo | None:
+        check_text(stream_id, "stream_id")
+        snapshot = self._snapshot()
+        return snapshot.stream_info(stream_id) if snapshot else None
+
+    def get_streams(self) -> Iterator[StreamInfo]:
+        snapshot = self._snapshot()
+        return snapshot.streams() if snapshot else iter(())
+
+    def get_stats(self) -> StoreStats:
+        """As the protocol has it. `disk_bytes` are the apparent sizes of all files of the store."""
+        snapshot = self._snapshot()
+        if snapshot is None:
+            return StoreStats(0, 0, 0, 0, 0, None, None, disk_bytes=0)
+        return snapshot.stats()
+
+    def fingerprint(self, position: int) -> str | None:
+        """What tells the message at `position` from any that may come to stand there, or None."""
+        snapshot = self._snapshot()
+        if snapshot is None or not 1 <= position <= snapshot.rows:
+            return None
+        row = snapshot.source.index.row(position)
+        return f"{row.record_crc:08x}{row.time_us:x}"
+
+    def verify(self, stream_id: str | None = None, quick: bool = False) -> VerifyReport:
+        """Checks all that is stored, or one stream; `quick` leaves the records unread.
+
+        Reports what is damaged instead of raising it.
+        """
+        from msgstore.engine.verify import verify
+
+        snapshot = self._snapshot()
+        if snapshot is None:
+            return VerifyReport(0, 0, 0, 0, ())
+        return verify(snapshot, stream_id, quick)
+
+    # ------------------------------------------------------------ sessions
+
+    @property
+    def current_session(self) -> str | None:
+        return self._current
+
+    def create_session(
+        self, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> str:
+        self._check_open()
+        name, labels = check_session_details(name, labels)
+        with self._writer.exclusive() as writer:
+            log = writer.sessions()
+            now_us = writer.now_us()
+            session_id = new_session_id(now_us)
+            writer.add_session_event(
+                SessionEvent(
+                    "start",
+                    log.total() + 1,
+                    session_id,
+                    now_us,
+                    writer.rows,
+                    log.active_id,
+                    log.total() + 1,
+                    {"name": name, "labels": dict(labels)},
+                )
+            )
+        self._current = session_id
+        self._sync_soon()
+        return session_id
+
+    def use_session(self, session_id: str | None) -> None:
+        self._check_open()
+        if session_id is not None:
+            self._session_snapshot(session_id).sessions.open_session(session_id)
+        self._current = session_id
+
+    def end_session(self, session_id: str, status: str | None = None) -> None:
+        from msgstore.engine.counting import session_counts
+
+        self._check_open()
+        if status is not None:
+            check_text(status, "status")
+        self._session_snapshot(session_id)
+        with self._writer.exclusive() as writer:
+            log = writer.sessions()
+            session = log.open_session(session_id)
+            counts = session_counts(writer.snapshot(), [session])
+            messages, commands, last_position = counts[session.number]
+            writer.add_session_event(
+                SessionEvent(
+                    "end",
+                    session.number,
+                    session_id,
+                    max(writer.now_us(), session.started_us),
+                    writer.rows,
+                    None if log.active_id == session_id else log.active_id,
+                    log.total(),
+                    {
+                        "status": status,
+                        "messages": messages,
+                        "commands": commands,
+                        "lastPosition": last_position,
+                    },
+                )
+            )
+        if self._current == session_id:
+            self._current = None
+        self._sync_soon()
+
+    def active_session(self) -> str | None:
+        snapshot = self._snapshot()
+        return snapshot.active_session() if snapshot else None
+
+    def activate_session(self, session_id: str) -> None:
+        self._check_open()
+        self._session_snapshot(session_id)
+        with self._writer.exclusive() as writer:
+            log = writer.sessions()
+            session = log.open_session(session_id)
+            writer.add_session_event(
+                SessionEvent(
+                    "activate",
+                    session.number,
+                    session_id,
+                    writer.now_us(),
+                    writer.rows,
+                    session_id,
+                    log.total(),
+                    {},
+                )
+            )
+        self._sync_soon()
+
+    def get_sessions(self) -> list[SessionInfo]:
+        snapshot = self._snapshot()
+        return snapshot.session_infos(snapshot.sessions.all()) if snapshot else []
+
+    def get_session_info(self, session_id: str) -> SessionInfo:
+        snapshot = self._session_snapshot(session_id)
+        return snapshot.session_infos([snapshot.sessions.find(session_id)])[0]
+
+    def _session_snapshot(self, session_id: str) -> Snapshot:
+        """A snapshot in which the session exists. Raises SessionNotFound."""
+        snapshot = self._snapshot()
+        if snapshot is None:
+            raise SessionNotFound(session_id)
+        snapshot.sessions.find(session_id)
+        return snapshot
+
+    # ------------------------------------------------------------ the object
+
+    def reset(self) -> None:
+        self._check_open()
+        with self._writer.exclusive() as writer:
+            writer.reset()
+        self._current = None
+
+    def flush(self) -> None:
+        self._check_open()
+        if self._snapshot() is not None:
+            with self._writer.exclusive() as writer:
+                writer.sync()
+
+    def close(self) -> None:
+        """Ends the use of this object. With durability `batch`, flushes first; with `os` never waits."""
+        if self._closed:
+            return
+        try:
+            if self._cancel_timer():
+                self.flush()
+        finally:
+            self._closed = True
+            self._writer.close()
+            self._disk.forget()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(self._path, "the store is closed")
+
+    def _snapshot(self) -> Snapshot | None:
+        self._check_open()
+        return self._reader.snapshot()
+
+    def _recover(self) -> None:
+        """What a reader asks for that finds the store in need of it."""
+        with self._writer.exclusive():
+            pass
+
+    def _sync_soon(self) -> None:
+        """Durability `batch`: syncs what was saved within the interval, once for all of it."""
+        if self._writer.durability == "batch" and self._timer is None:
+            self._timer = Timer(_BATCH_INTERVAL_S, self._sync_now)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _sync_now(self) -> None:
+        self._timer = None
+        if not self._closed:
+            self.flush()
+
+    def _cancel_timer(self) -> bool:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+
+def _at_most(
+    count: int | None, messages: Iterator[PositionalMessage]
+) -> Iterator[PositionalMessage]:
+    return islice(messages, None if count is None else min(count, sys.maxsize))

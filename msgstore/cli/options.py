@@ -1,0 +1,131 @@
+"""Flags that several commands share, declared once."""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from typer import Argument, Option
+
+from msgstore.cli.completion import complete_session, complete_stream
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.filter import MessageFilter
+
+T = TypeVar("T")
+
+Stream = Annotated[str, Argument(metavar="STREAM", help="The stream's id.", autocompletion=complete_stream)]
+Limit = Annotated[int | None, Option("-n", "--limit", min=0, metavar="N", help="At most N messages.")]
+Last = Annotated[int | None, Option("--last", min=0, metavar="N", help="The last N messages, in order.")]
+Reverse = Annotated[bool, Option("-r", "--reverse", help="Newest first.")]
+Session = Annotated[
+    str | None,
+    Option(
+        "--session",
+        metavar="ID",
+        help="An id or its beginning, last, last~1, or no-session.",
+        autocompletion=complete_session,
+    ),
+]
+Durability = Annotated[
+    Literal["always", "batch", "os"],
+    Option("--durability", help="When a save is on disk.", show_default=True),
+]
+LockTimeout = Annotated[
+    float,
+    Option("--lock-timeout", min=0, metavar="SECONDS", help="How long to wait for other writers."),
+]
+
+
+# ---------------------------------------------------------------- filters
+
+
+def message_filter(
+    store: "LocalMessageStore",
+    *,
+    correlation_id: Annotated[str | None, Option("--correlation-id", metavar="ID")] = None,
+    request_id: Annotated[str | None, Option("--request-id", metavar="ID")] = None,
+    causation_id: Annotated[str | None, Option("--causation-id", metavar="ID")] = None,
+    id: Annotated[str | None, Option("--id", metavar="ID", help="The message's own id.")] = None,
+    stream: Annotated[
+        str | None,
+        Option(
+            "--stream",
+            metavar="GLOB",
+            help="A stream's id, or a pattern with * ? [abc].",
+            autocompletion=complete_stream,
+        ),
+    ] = None,
+    type: Annotated[
+        list[str] | None,
+        Option("-t", "--type", metavar="TYPE", help="The message's type; repeat for any of several."),
+    ] = None,
+    kind: Annotated[Literal["command", "event"] | None, Option("--kind")] = None,
+    session: Session = None,
+    since: Annotated[
+        str | None, Option("--since", metavar="TIME", help="Recorded then or later: 1h, 14:30, yesterday.")
+    ] = None,
+    until: Annotated[
+        str | None, Option("--until", metavar="TIME", help="Recorded then or earlier.")
+    ] = None,
+    from_position: Annotated[
+        int | None, Option("--from-position", min=0, metavar="N", help="At this position or later.")
+    ] = None,
+    to_position: Annotated[
+        int | None, Option("--to-position", min=0, metavar="N", help="At this position or earlier.")
+    ] = None,
+    json: Annotated[
+        str | None,
+        Option("--json", metavar="OBJECT", help="Paths into data and the values that must be there."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        Option(
+            "--where",
+            metavar="CONDITION",
+            help="PATH OP VALUE on data, OP one of = != < <= > >= ~ !~; or PATH? if it exists. Repeat for all of several.",
+        ),
+    ] = None,
+) -> "MessageFilter":
+    """The filter that the flags ask for. Raises BadUsage, which names the flag."""
+    from msgstore.cli.filters import build_filter
+
+    exact = stream is not None and not set("*?[") & set(stream)
+    return build_filter(
+        store,
+        correlation_id=correlation_id,
+        request_id=request_id,
+        causation_id=causation_id,
+        message_id=id,
+        stream_id=stream if exact else None,
+        stream_pattern=None if exact else stream,
+        message_names=type,
+        message_type=kind,
+        session_id=session,
+        from_timestamp=since,
+        to_timestamp=until,
+        from_position=from_position,
+        to_position=to_position,
+        json_filter=json,
+        where=where,
+    )
+
+
+Select = Callable[["LocalMessageStore"], "MessageFilter"]
+"""What a command with the filter flags is handed: the filter, once there is a store."""
+
+
+def with_filters(command: Callable[..., T]) -> Callable[..., T]:
+    """Gives a command the flags of `message_filter`, and their outcome as its argument `select`."""
+    flags = list(signature(message_filter).parameters.values())[1:]
+    own = [p for p in signature(command).parameters.values() if p.name != "select"]
+
+    def run(**values: Any) -> T:
+        chosen = {flag.name: values.pop(flag.name) for flag in flags}
+        return command(select=partial(message_filter, **chosen), **values)
+
+    run.__name__, run.__doc__, run.__annotations__ = command.__name__, command.__doc__, {}
+    merged = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in [*own, *flags]]
+    run.__signature__ = Signature(merged)  # type: ignore[attr-defined]
+    return run

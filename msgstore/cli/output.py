@@ -1,0 +1,122 @@
+"""Data to stdout, as bytes, in the form that was asked for.
+
+A record is anything with `to_json()`. An encoder turns records into bytes and may hold some back (a
+table measures before it draws); an Output hands them on in large writes, or at once where someone
+is watching.
+"""
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from msgstore.cli.errors import BadUsage
+from msgstore.cli.settings import Settings
+from msgstore.cli.shapes import Picker, Shape
+
+_CHUNK_BYTES = 1 << 16
+_GATHER_S = 0.1
+
+
+class Record(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class Encoder(Protocol):
+    def add(self, record: Record) -> bytes:
+        """Bytes that are ready; the record may be held back."""
+        ...
+
+    def release(self) -> bytes:
+        """All that was held back."""
+        ...
+
+    def end(self) -> bytes:
+        """What closes the output, after the last record."""
+        ...
+
+
+class Output:
+    """Where a command puts its records. `count` is how many it has put; `watched`: on a terminal."""
+
+    def __init__(self, encoder: Encoder, watched: bool) -> None:
+        self.count = 0
+        self.watched = watched
+        self._encoder = encoder
+        self._watched_from = time.monotonic() + _GATHER_S
+        self._chunks: list[bytes] = []
+        self._size_bytes = 0
+
+    def put(self, record: Record) -> None:
+        """Takes one record; on a terminal it is shown soon, elsewhere when enough has gathered."""
+        self.count += 1
+        self._write(self._encoder.add(record))
+        if self.watched and time.monotonic() > self._watched_from:
+            self.flush()
+
+    def put_all(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.put(record)
+        self.end()
+
+    def flush(self) -> None:
+        """On return everything that was put is in the hands of whoever reads stdout."""
+        self._write(self._encoder.release())
+        self._send()
+        sys.stdout.buffer.flush()
+
+    def end(self) -> None:
+        self._write(self._encoder.release() + self._encoder.end())
+        self._send()
+        sys.stdout.buffer.flush()
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self._chunks.append(data)
+            self._size_bytes += len(data)
+            if self._size_bytes >= _CHUNK_BYTES:
+                self._send()
+
+    def _send(self) -> None:
+        chunks, self._chunks, self._size_bytes = self._chunks, [], 0
+        sys.stdout.buffer.write(b"".join(chunks))
+
+
+def records_output(settings: Settings, shape: Shape) -> Output:
+    """For any number of records: `json` is one array."""
+    return _output(settings, shape, settings.output_format("table"), alone=False)
+
+
+def record_output(settings: Settings, shape: Shape, on_terminal: str = "table") -> Output:
+    """For exactly one: `json` is one object, and a table sets one fact a line."""
+    return _output(settings, shape, settings.output_format(on_terminal), alone=True)
+
+
+def _output(settings: Settings, shape: Shape, form: str, alone: bool) -> Output:
+    watched = sys.stdout.isatty()
+    pick = Picker(settings.fields, shape) if settings.fields else None
+    if form in ("table", "wide"):
+        from msgstore.cli.render.tables import table_encoder
+
+        return Output(table_encoder(settings, shape, pick, wide=form == "wide", alone=alone), watched)
+    if form == "pretty" and settings.colored:
+        from msgstore.cli.render.pretty import ColoredJson
+
+        return Output(ColoredJson(pick), watched)
+    return Output(_plain_encoder(form, shape, pick, watched, alone), watched)
+
+
+def _plain_encoder(form: str, shape: Shape, pick: Picker | None, watched: bool, alone: bool) -> Encoder:
+    from msgstore.cli import encoders
+
+    if form == "csv":
+        return encoders.Csv(pick.paths if pick else shape.paths, pick, watched)
+    if form == "raw":
+        if "message.data" not in shape.paths:
+            raise BadUsage("-o raw prints the data of messages; this has none", "-o jsonl")
+        return encoders.Raw(pick, watched)
+    if form == "pretty":
+        return encoders.Pretty(pick, watched)
+    if form == "json" and not alone:
+        return encoders.JsonArray(pick, watched)
+    return encoders.JsonLines(pick, watched)

@@ -1,0 +1,161 @@
+"""What `save` does with its flags."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgstore.cli.errors import BadUsage
+from msgstore.cli.escape import visible
+from msgstore.cli.naming import resolve_session
+from msgstore.cli.settings import Settings
+from msgstore.model.message import NO_SESSION, Message
+from msgstore.model.saving import parse_expected_revision
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.expectation import ExpectedRevision
+    from msgstore.model.results import SaveResult
+    from msgstore.model.values import Json
+
+_FLAGS_OF_ONE = (
+    "type",
+    "data",
+    "kind",
+    "id",
+    "request_id",
+    "correlation_id",
+    "causation_id",
+    "timestamp",
+    "meta",
+    "expected_revision",
+)
+
+
+def open_store(
+    settings: Settings, session: str | None, writing: Mapping[str, Any]
+) -> "LocalMessageStore":
+    """The store, made where there is none, with the session that saves are stamped with.
+
+    Said by flag, by MSGSTORE_SESSION, or the store's active one. A session that is named must exist,
+    and so must its store.
+    """
+    named = session or settings.environment.get("MSGSTORE_SESSION")
+    store = settings.open_store(create=not named or named == NO_SESSION, **writing)
+    try:
+        if not named:
+            store.use_session(store.active_session())
+        elif named != NO_SESSION:
+            store.use_session(resolve_session(store, named))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+# ---------------------------------------------------------------- one message
+
+
+def build_message(flags: Mapping[str, Any]) -> tuple[Message, "ExpectedRevision"]:
+    """The message that the flags describe, and where its stream should stand."""
+    if flags["type"] is None:
+        raise BadUsage("the type is missing", "-t TYPE for one message, or - for JSON Lines from stdin")
+    if flags["atomic"]:
+        raise BadUsage("--atomic is for many messages", "msgstore save - --atomic")
+    expected = flags["expected_revision"]
+    message = Message(
+        flags["type"],
+        _build_data(flags["data"], flags["pairs"]),
+        id=flags["id"],
+        request_id=flags["request_id"],
+        correlation_id=flags["correlation_id"],
+        causation_id=flags["causation_id"],
+        timestamp=_parse_time(flags["timestamp"]),
+        metadata=_build_metadata(flags["meta"]),
+    )
+    return message, None if expected is None else parse_expected_revision(expected)
+
+
+def _build_data(data: str | None, pairs: list[str] | None) -> "Json":
+    if data is None and not pairs:
+        return {}
+    from msgstore.cli.json_input import read_data, read_pairs
+
+    base = {} if data is None else read_data(data)
+    if not pairs:
+        return base
+    if not isinstance(base, dict):
+        raise BadUsage("--data is no object, so pairs cannot be added", "give one or the other")
+    return base | read_pairs(pairs, "data")
+
+
+def _build_metadata(meta: list[str] | None) -> "Json":
+    if not meta:
+        return None
+    from msgstore.cli.json_input import read_pairs
+
+    return read_pairs(meta, "--meta")
+
+
+def _parse_time(text: str | None) -> Any:
+    if text is None:
+        return None
+    from msgstore.cli.times import parse_time
+
+    return parse_time(text, "--timestamp")
+
+
+def result_printer(settings: Settings, message: Message) -> "Callable[[SaveResult], None]":
+    """What prints the outcome: a sentence for people, else JSON. Wrong flags fail here, before a save."""
+    from msgstore.cli.output import record_output
+    from msgstore.cli.shapes import SAVED
+
+    if settings.output_format("table") not in ("table", "wide") or settings.fields:
+        output = record_output(settings, SAVED)
+        return lambda result: output.put_all([result])
+    return lambda result: None if settings.quiet else print(visible(_sentence(message, result)))
+
+
+def _sentence(message: Message, result: "SaveResult") -> str:
+    place = f"revision {result.first_revision}, position {result.first_position}"
+    if result.duplicate:
+        return f"{message.type} was saved before, to {result.stream_id}: {place}"
+    return f"saved {message.type} to {result.stream_id}: {place}"
+
+
+# ---------------------------------------------------------------- many
+
+
+def refuse_flags_of_one(flags: Mapping[str, Any]) -> None:
+    """Flags that describe one message say nothing about lines, and must not be passed over."""
+    given = [name for name in _FLAGS_OF_ONE if flags[name] not in (None, [], ())]
+    if flags["stream"] == "-" and flags["pairs"]:
+        given.append("key=value")
+    if given:
+        flag = given[0].replace("_", "-")
+        raise BadUsage(f"--{flag} is for one message", "say it in each line of the input")
+
+
+def save_lines(
+    settings: Settings,
+    store: "LocalMessageStore",
+    stream_id: str | None,
+    batch_size: int,
+    atomic: bool,
+) -> None:
+    """Saves the lines of stdin, and says on stderr what was saved."""
+    from msgstore.cli.render.progress import Progress
+    from msgstore.cli.sending import LineSaver, read_batches
+
+    saver = LineSaver(store, stream_id)
+    with Progress(settings) as progress:
+        try:
+            if atomic:
+                saver.save_together([line for lines in read_batches(0, batch_size) for line in lines])
+            else:
+                for lines in read_batches(0, batch_size):
+                    saver.save(lines)
+                    progress.show(saver.tally)
+        except KeyboardInterrupt:
+            settings.say(f"interrupted; saved {saver.tally}")
+            raise
+    settings.say(f"saved {saver.tally}")

@@ -1,0 +1,169 @@
+"""`save -`: JSON Lines from stdin, committed whenever the input pauses."""
+
+import os
+import select
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from msgstore.cli.errors import BadUsage
+from msgstore.cli.json_input import INPUT_BYTES_MAX, json_reader, read_json_slowly
+from msgstore.cli.tally import Tally
+from msgstore.model.errors import MessageTooLarge, MsgStoreError
+from msgstore.model.saving import SaveRequest
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.expectation import ExpectedRevision
+
+Lines = list[bytes]
+OnCommit = Callable[[Tally], None]
+
+_READ_BYTES = 1 << 18
+_BATCH_BYTES_MAX = 1 << 23
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+# ---------------------------------------------------------------- saving
+
+
+class LineSaver:
+    """Saves lines batch by batch; `tally` says what is committed."""
+
+    def __init__(self, store: "LocalMessageStore", stream_id: str | None) -> None:
+        self.tally = Tally()
+        self._store = store
+        self._stream_id = stream_id
+        self._lines_done = 0
+
+    def save(self, lines: Lines) -> None:
+        """Commits each line on its own account, up to the first that is refused.
+
+        Raises its error, with the number of the line and what was committed before it.
+        """
+        requests: list[SaveRequest] = []
+        refusal = parse_lines(lines, self._stream_id, requests)
+        refusal = self._commit(requests) or refusal
+        if refusal:
+            raise self._explain(refusal, lines)
+        self._lines_done += len(lines)
+
+    def save_together(self, lines: Lines) -> None:
+        """Commits all lines or none. Raises the error of the first that is refused."""
+        requests: list[SaveRequest] = []
+        refusal = parse_lines(lines, self._stream_id, requests)
+        try:
+            if refusal:
+                raise refusal
+            with self._store.transaction() as transaction:
+                for request in requests:
+                    expected = cast("ExpectedRevision", request.expectation)
+                    transaction.save_messages(
+                        request.stream_id, request.messages, expected, request.message_type
+                    )
+        except MsgStoreError as error:
+            raise self._explain(error, lines) from None
+        self.tally.add(transaction.results)
+
+    def _commit(self, requests: list[SaveRequest]) -> MsgStoreError | None:
+        """Commits what stands before the first request that is refused; returns why that one was."""
+        refusal = None
+        while requests:
+            try:
+                self.tally.add(self._store.save_each(requests))
+                break
+            except MsgStoreError as error:
+                refusal = error
+                requests = requests[: error.request_index or 0]
+        return refusal
+
+    def _explain(self, error: MsgStoreError, lines: Lines) -> MsgStoreError:
+        if error.request_index is not None:
+            number = self._lines_done + _index_of(lines, error.request_index) + 1
+            error.reason = f"line {number:,}: {error.reason}"
+        error.add_note(f"saved before it: {self.tally}" if self.tally.messages else "nothing was saved")
+        return error
+
+
+def parse_lines(
+    lines: Lines, stream_id: str | None, requests: list[SaveRequest]
+) -> MsgStoreError | None:
+    """Adds a request for each line that is not blank, up to the first that is none; returns why."""
+    read, parse, add = json_reader(b"\n".join(lines)), SaveRequest.from_json, requests.append
+    try:
+        for line in lines:
+            if line and not line.isspace():
+                try:
+                    value = read(line)
+                except orjson.JSONDecodeError:
+                    value = read_json_slowly(line)
+                add(parse(value, stream_id))
+    except MsgStoreError as error:
+        error.request_index = len(requests)
+        return error
+    return None
+
+
+def _index_of(lines: Lines, request_index: int) -> int:
+    """Which line a request came from."""
+    filled = [index for index, line in enumerate(lines) if line and not line.isspace()]
+    return filled[request_index]
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_batches(descriptor: int, lines_max: int) -> Iterator[Lines]:
+    """The lines of a file, without their ends, as they come.
+
+    A batch ends when it holds `lines_max` lines or 8 MiB, and when no more input is waiting. Empty
+    lines are kept, so that lines can be counted.
+    """
+    lines: Lines = []
+    size_bytes = 0
+    for arrived in _read_lines(descriptor):
+        lines += arrived
+        size_bytes += sum(map(len, arrived))
+        while len(lines) >= lines_max:
+            yield lines[:lines_max]
+            del lines[:lines_max]
+            size_bytes = sum(map(len, lines))
+        if lines and (size_bytes >= _BATCH_BYTES_MAX or not _is_waiting(descriptor)):
+            yield lines
+            lines, size_bytes = [], 0
+    if lines:
+        yield lines
+
+
+def _read_lines(descriptor: int) -> Iterator[Lines]:
+    """What each read of the file completes; the last line needs no end."""
+    begun: Lines = []
+    begun_bytes = 0
+    at_start = True
+    while chunk := _read(descriptor):
+        complete, newline, rest = chunk.rpartition(b"\n")
+        if newline:
+            lines = b"".join([*begun, complete]).split(b"\n")
+            begun, begun_bytes = [], 0
+            if at_start:
+                lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+                at_start = False
+            yield lines
+        begun.append(rest)
+        begun_bytes += len(rest)
+        if begun_bytes > INPUT_BYTES_MAX:
+            raise MessageTooLarge("a line of the input", begun_bytes, INPUT_BYTES_MAX)
+    if last := b"".join(begun):
+        yield [last.removeprefix(_BYTE_ORDER_MARK) if at_start else last]
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _READ_BYTES)
+    except OSError as error:
+        raise BadUsage(f"stdin: {error.strerror}", "msgstore save - < messages.jsonl") from None
+
+
+def _is_waiting(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])

@@ -1,0 +1,39 @@
+"""`msgstore stats`: how much of what."""
+
+from typing import Annotated, Literal
+
+from typer import Context, Option, Typer
+
+from msgstore.cli.command import Command
+
+app = Typer(add_completion=False, rich_markup_mode=None)
+
+EPILOG = """
+Examples:
+  msgstore stats
+  msgstore stats --by type
+  msgstore stats --by hour -o csv
+
+Hours and days are local in tables, and UTC in all other output.
+"""
+
+
+@app.command(cls=Command, epilog=EPILOG)
+def stats(
+    ctx: Context,
+    by: Annotated[
+        Literal["type", "stream", "session", "kind", "hour", "day"] | None,
+        Option("--by", help="Count messages by this instead."),
+    ] = None,
+) -> None:
+    """Print totals of the store, or counts by type, stream, session, kind, hour or day."""
+    from msgstore.cli.output import record_output, records_output
+    from msgstore.cli.records import counts_of, zone_of
+    from msgstore.cli.shapes import STATS, count_shape
+
+    with ctx.obj.open_store() as store:
+        if by is None:
+            record_output(ctx.obj, STATS).put_all([store.get_stats()])
+        else:
+            output = records_output(ctx.obj, count_shape(by))
+            output.put_all(counts_of(store.count_by(by, zone=zone_of(ctx.obj)), by))

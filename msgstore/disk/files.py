@@ -1,0 +1,265 @@
+"""Files of one store, by their path inside it. Nothing else in msgstore calls the operating system
+for a store's files, so that a test can put another Disk in its place.
+
+Offsets and sizes are in bytes. What the operating system refuses is raised as OSError.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections import OrderedDict
+from threading import Lock
+from typing import Protocol
+from weakref import WeakSet
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_HANDLES_MAX = 96
+_BASE_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_NOTHING = -1
+
+
+class Disk(Protocol):
+    """What the engine asks of a disk. Paths are relative to the store, with `/` between folders."""
+
+    @property
+    def root(self) -> str:
+        """Where the store is, for messages to people."""
+        ...
+
+    def size(self, path: str) -> int:
+        """The file's size, or -1 where there is no such file."""
+        ...
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        """Up to `size` bytes; fewer only at the end of the file."""
+        ...
+
+    def write(self, path: str, offset: int, data: bytes) -> None:
+        """Writes all of `data`; makes the file, and its folder, where there is none."""
+        ...
+
+    def truncate(self, path: str, size: int) -> None: ...
+
+    def sync(self, path: str) -> None:
+        """On return the file's bytes and size are on the disk."""
+        ...
+
+    def sync_folder(self, path: str) -> None:
+        """On return the folder's entries are on the disk; `""` is the store itself."""
+        ...
+
+    def sync_all(self) -> bool:
+        """On return all of the file system is on the disk; False where there is no such call."""
+        ...
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Puts a whole file in place, atomically and durably."""
+        ...
+
+    def make_folder(self, path: str) -> None:
+        """Makes one folder if it is not there; `""` is the store itself, with its parents."""
+        ...
+
+    def list(self, path: str) -> list[str]:
+        """The names in a folder, sorted; nothing where there is no such folder."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Removes a file or a folder with all that is in it; no error where there is none."""
+        ...
+
+    def identity(self, path: str) -> tuple[int, int] | None:
+        """Device and inode of what stands at `path` now, or None."""
+        ...
+
+    def forget(self) -> None:
+        """Gives back every open file; the next call opens anew."""
+        ...
+
+
+class _Handle:
+    """An open file, closed when the last one who uses it lets go."""
+
+    __slots__ = ("fd", "writable")
+
+    def __init__(self, fd: int, writable: bool) -> None:
+        self.fd = fd
+        self.writable = writable
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+class RealDisk:
+    """A Disk over a folder. May be used from several threads."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._prefix = os.path.join(root, "")
+        self._handles: OrderedDict[str, _Handle] = OrderedDict()
+        self._lock = Lock()
+        _all_disks.add(self)
+
+    @property
+    def root(self) -> str:
+        return self._root
+
+    def size(self, path: str) -> int:
+        """By seeking: on Linux an fstat here would make the next fdatasync half as slow again."""
+        try:
+            return os.lseek(self._open(path).fd, 0, os.SEEK_END)
+        except FileNotFoundError:
+            return _NOTHING
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        fd = self._open(path).fd
+        data = os.pread(fd, size, offset)
+        if len(data) == size or not data:
+            return data
+        parts = [data]
+        missing = size - len(data)
+        while missing and (part := os.pread(fd, missing, offset + size - missing)):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def write(self, path: str, offset: int, data: bytes) -> None:
+        fd = self._open(path, writable=True).fd
+        written = os.pwrite(fd, data, offset)
+        while written < len(data):
+            written += os.pwrite(fd, memoryview(data)[written:], offset + written)
+
+    def truncate(self, path: str, size: int) -> None:
+        os.ftruncate(self._open(path, writable=True).fd, size)
+
+    def sync(self, path: str) -> None:
+        _sync_data(self._open(path, writable=True).fd)
+
+    def sync_folder(self, path: str) -> None:
+        fd = os.open(self._prefix + path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def sync_all(self) -> bool:
+        if not sys.platform.startswith("linux"):
+            return False
+        import ctypes
+
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None:
+            return False
+        fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if syncfs(fd) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), self._root)
+        finally:
+            os.close(fd)
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        temporary = f"{path}.new"
+        self.remove(temporary)
+        self.write(temporary, 0, data)
+        self.sync(temporary)
+        self._drop(temporary)
+        os.replace(self._prefix + temporary, self._prefix + path)
+        self._drop(path)
+        self.sync_folder(os.path.dirname(path))
+
+    def make_folder(self, path: str) -> None:
+        if not path:
+            os.makedirs(self._root, FOLDER_MODE, exist_ok=True)
+            return
+        try:
+            os.mkdir(self._prefix + path, FOLDER_MODE)
+        except FileExistsError:
+            if os.path.islink(self._prefix + path):
+                raise
+
+    def list(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self._prefix + path))
+        except FileNotFoundError:
+            return []
+
+    def remove(self, path: str) -> None:
+        full = self._prefix + path
+        with self._lock:
+            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
+                del self._handles[name]
+        if os.path.isdir(full) and not os.path.islink(full):
+            for name in os.listdir(full):
+                self.remove(f"{path}/{name}")
+            os.rmdir(full)
+        elif os.path.lexists(full):
+            os.unlink(full)
+
+    def identity(self, path: str) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._prefix + path, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def forget(self) -> None:
+        with self._lock:
+            self._handles.clear()
+
+    def _drop(self, path: str) -> None:
+        with self._lock:
+            self._handles.pop(path, None)
+
+    def _open(self, path: str, writable: bool = False) -> _Handle:
+        with self._lock:
+            handle = self._handles.get(path)
+            if handle is not None and (handle.writable or not writable):
+                self._handles.move_to_end(path)
+                return handle
+            handle = _Handle(self._open_file(path, writable), writable)
+            self._handles[path] = handle
+            if len(self._handles) > _HANDLES_MAX:
+                self._handles.popitem(last=False)
+            return handle
+
+    def _open_file(self, path: str, writable: bool) -> int:
+        full = self._prefix + path
+        if not writable:
+            return os.open(full, os.O_RDONLY | _BASE_FLAGS)
+        flags = os.O_RDWR | os.O_CREAT | _BASE_FLAGS
+        try:
+            return os.open(full, flags, FILE_MODE)
+        except FileNotFoundError:
+            folder = os.path.dirname(path)
+            if not folder:
+                raise
+            parts = folder.split("/")
+            for depth in range(len(parts)):
+                self.make_folder("/".join(parts[: depth + 1]))
+            return os.open(full, flags, FILE_MODE)
+
+
+def _sync_data(fd: int) -> None:
+    """macOS: only F_FULLFSYNC makes the drive empty its own cache."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
+
+
+_all_disks: WeakSet[RealDisk] = WeakSet()
+
+
+def _forget_in_child() -> None:
+    """A child closes what it inherited and never unlocks: the locks are its parent's."""
+    for disk in list(_all_disks):
+        disk._lock = Lock()
+        disk.forget()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

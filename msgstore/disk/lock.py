@@ -1,0 +1,139 @@
+"""The writers' lock: an exclusive flock on `write.lock`, waited for without polling.
+
+A flock belongs to the open file. There are no PID files, nothing is unlinked, nothing is ever
+"stale": the kernel gives the lock up when its holder ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Event, Thread
+from types import TracebackType
+from typing import Literal
+from weakref import WeakSet
+
+from msgstore.disk.files import FILE_MODE
+from msgstore.model.errors import StoreLocked
+
+
+class FileLock:
+    """One lock of one process. Threads of the process must take turns before they come here."""
+
+    def __init__(self, path: str, lock_timeout_s: float) -> None:
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._fd: int | None = None
+        _all_locks.add(self)
+
+    def acquire(self, *, shared: bool = False) -> None:
+        """Waits for the lock. Raises StoreLocked without a holder, or OSError."""
+        # Only writers come here: readers never pay for this import.
+        import portalocker
+
+        flags = portalocker.LockFlags.SHARED if shared else portalocker.LockFlags.EXCLUSIVE
+        fd = self._open(shared)
+        try:
+            portalocker.lock(fd, flags | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            self._wait(fd, flags)
+        except portalocker.LockException as error:
+            raise _os_error(error) from None
+
+    def release(self) -> None:
+        import portalocker
+
+        if self._fd is not None:
+            portalocker.unlock(self._fd)
+
+    def close(self) -> None:
+        """Closes without unlocking; what this process holds ends with its last open file."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _open(self, shared: bool) -> int:
+        if self._fd is None:
+            access = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
+            self._fd = os.open(self._path, access | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        return self._fd
+
+    def _wait(self, fd: int, flags: int) -> None:
+        """Waits in a thread, for a blocking flock cannot be given a time limit.
+
+        The kernel serves those who block in turn, which no poll does. When the time is up the
+        thread keeps its open file, and closes it, and so the lock, as soon as it gets it.
+        """
+        waiter = _Waiter(fd, flags)
+        waiter.start()
+        try:
+            if waiter.done.wait(self._lock_timeout_s):
+                waiter.check()
+                return
+        except BaseException:
+            self._fd = None
+            waiter.abandon()
+            raise
+        self._fd = None
+        waiter.abandon()
+        raise StoreLocked(os.path.dirname(self._path), None, self._lock_timeout_s)
+
+    def __enter__(self) -> FileLock:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]:
+        self.release()
+        return False
+
+
+class _Waiter(Thread):
+    def __init__(self, fd: int, flags: int) -> None:
+        super().__init__(name="msgstore-lock", daemon=True)
+        self.done = Event()
+        self._fd = fd
+        self._flags = flags
+        self._error: BaseException | None = None
+        self._handover = Event()
+        self._abandoned = False
+
+    def run(self) -> None:
+        import portalocker
+
+        try:
+            portalocker.lock(self._fd, portalocker.LockFlags(self._flags))
+        except portalocker.LockException as error:
+            self._error = _os_error(error)
+        self.done.set()
+        self._handover.wait()
+        if self._abandoned:
+            os.close(self._fd)
+
+    def check(self) -> None:
+        self._handover.set()
+        if self._error is not None:
+            raise self._error
+
+    def abandon(self) -> None:
+        self._abandoned = True
+        self._handover.set()
+
+
+def _os_error(error: BaseException) -> OSError:
+    cause = error.__cause__
+    return cause if isinstance(cause, OSError) else OSError(str(error))
+
+
+_all_locks: WeakSet[FileLock] = WeakSet()
+
+
+def _close_in_child() -> None:
+    for lock in list(_all_locks):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_close_in_child)

@@ -1,0 +1,67 @@
+"""The catalog: which stream a row means, and every stream in the order of creation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgstore.disk.files import Disk
+from msgstore.engine.log import walk_frames
+from msgstore.format.catalog import (
+    ALIGNMENT,
+    CatalogEntry,
+    decode_catalog_entry,
+    encode_catalog_header,
+)
+from msgstore.format.frame import HEAD, frame_length, frame_problem
+from msgstore.format.names import CATALOG
+from msgstore.model.errors import CorruptRecord
+
+_ENTRY_BYTES_MAX = 2048
+_CACHED_MAX = 65536
+HEADER_BYTES = len(encode_catalog_header(bytes(16)))
+
+
+class Catalog:
+    """Streams by their reference: the offset of their frame, divided by 8."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._ids: dict[int, str] = {}
+
+    def stream_id(self, reference: int) -> str:
+        """The id of the stream that a row names. Raises CorruptRecord."""
+        found = self._ids.get(reference)
+        if found is None:
+            found = self._read(reference).stream_id
+            if len(self._ids) >= _CACHED_MAX:
+                self._ids.clear()
+            self._ids[reference] = found
+        return found
+
+    def _read(self, reference: int) -> CatalogEntry:
+        offset = reference * ALIGNMENT
+        buffer = self._disk.read(CATALOG, offset, _ENTRY_BYTES_MAX)
+        problem = frame_problem(buffer)
+        if problem or offset < HEADER_BYTES:
+            raise CorruptRecord(CATALOG, offset, problem or "no stream stands here")
+        return decode_catalog_entry(buffer[: frame_length(buffer)])
+
+    def entries(self, end: int, rows: int) -> Iterator[tuple[int, CatalogEntry]]:
+        """Reference and entry of every stream whose first message is among the first `rows`.
+
+        `end` is the size that the file is known to have; what stands behind it may be in flight.
+        """
+        for offset, frame in walk_frames(self._disk, CATALOG, HEADER_BYTES, end):
+            entry = decode_catalog_entry(frame)
+            if entry.first_position > rows:
+                return
+            yield offset // ALIGNMENT, entry
+
+    def end(self, known_end: int) -> int:
+        """Where the last whole frame ends, at `known_end` or behind it."""
+        end = known_end
+        while True:
+            buffer = self._disk.read(CATALOG, end, _ENTRY_BYTES_MAX)
+            if len(buffer) < HEAD.size or frame_problem(buffer):
+                return end
+            end += frame_length(buffer)

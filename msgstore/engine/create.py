@@ -1,0 +1,84 @@
+"""Making a store, and making it anew: `create` and `reset`. Both under the lock, both crash-safe."""
+
+from __future__ import annotations
+
+import os
+
+from msgstore.disk.files import Disk
+from msgstore.engine.identity import Durability, Identity, encode_identity
+from msgstore.engine.journal import JOURNAL_BYTES_FIRST, make_room
+from msgstore.format.catalog import encode_catalog_header
+from msgstore.format.hint import HINT_BYTES
+from msgstore.format.journal import Slot, encode_slot
+from msgstore.format.names import (
+    CATALOG,
+    INDEX,
+    JOURNAL,
+    LOCK,
+    QUARANTINE,
+    RESETTING,
+    SESSIONS,
+    STORE_JSON,
+    STREAMS,
+)
+from msgstore.format.row import encode_index_header
+from msgstore.format.session_log import encode_sessions_header
+from msgstore.model.clock import uuid7
+
+_MADE_BY_US = (INDEX, CATALOG, SESSIONS, JOURNAL, STREAMS, QUARANTINE, "lookup")
+_FIRST_GENERATION = 1
+
+
+def is_unfinished_store(names: list[str]) -> bool:
+    """Whether a folder holds nothing but what an interrupted `create` leaves behind."""
+    known = {*_MADE_BY_US, LOCK, f"{STORE_JSON}.new", RESETTING}
+    return set(names) <= known
+
+
+def create(disk: Disk, durability: Durability, now_us: int) -> Identity:
+    """Makes an empty store; on return it is on the disk. `store.json` is put in place last."""
+    for path in _MADE_BY_US:
+        disk.remove(path)
+    identity = Identity(uuid7(), durability)
+    store_uuid = identity.store_uuid
+    headers = {
+        INDEX: encode_index_header(store_uuid),
+        CATALOG: encode_catalog_header(store_uuid),
+        SESSIONS: encode_sessions_header(store_uuid),
+    }
+    for path, header in headers.items():
+        disk.write(path, 0, header)
+        disk.sync(path)
+    disk.make_folder(STREAMS)
+    slot = Slot(
+        generation=_FIRST_GENERATION,
+        salt=int.from_bytes(os.urandom(8), "little"),
+        rows=0,
+        sequence=0,
+        row_crc=0,
+        entry_crc=0,
+        sessions_end=len(headers[SESSIONS]),
+        catalog_end=len(headers[CATALOG]),
+        store_uuid=store_uuid,
+    )
+    make_room(disk, JOURNAL_BYTES_FIRST)
+    disk.write(JOURNAL, slot.offset, encode_slot(slot))
+    disk.sync(JOURNAL)
+    disk.replace(STORE_JSON, encode_identity(identity, now_us))
+    return identity
+
+
+def reset(disk: Disk, durability: Durability, now_us: int) -> Identity:
+    """Empties a store. Cut off in the middle, it is finished by the next writer (`is_resetting`)."""
+    disk.write(RESETTING, 0, b"\n")
+    disk.sync(RESETTING)
+    disk.sync_folder("")
+    disk.write(LOCK, 0, bytes(HINT_BYTES))
+    identity = create(disk, durability, now_us)
+    disk.remove(RESETTING)
+    disk.sync_folder("")
+    return identity
+
+
+def is_resetting(disk: Disk) -> bool:
+    return disk.size(RESETTING) >= 0

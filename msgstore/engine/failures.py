@@ -1,0 +1,33 @@
+"""What the operating system refused, as errors of msgstore."""
+
+from __future__ import annotations
+
+import errno
+
+from msgstore.model.errors import ReadOnlyStore, StoreUnavailable, WriteFailed
+
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def unavailable(path: str, error: OSError) -> StoreUnavailable:
+    """The error to raise for a change of the store at `path` that failed."""
+    if error.errno in _NOT_ALLOWED:
+        return ReadOnlyStore(path, f"cannot be written: {words(error)}")
+    if error.errno == errno.ELOOP:
+        return symbolic_link(path, error)
+    return WriteFailed(path, f"the write failed: {words(error)}")
+
+
+def unreadable(path: str, error: OSError) -> StoreUnavailable:
+    """The error to raise for a read of the store at `path` that failed."""
+    if error.errno == errno.ELOOP:
+        return symbolic_link(path, error)
+    return StoreUnavailable(path, f"cannot be read: {words(error)}")
+
+
+def symbolic_link(path: str, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(path, f"a symbolic link stands in place of a file: {error.filename}")
+
+
+def words(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,108 @@
+"""The global index: one row per position. Readers see whole commits only."""
+
+from __future__ import annotations
+
+from msgstore.disk.files import Disk
+from msgstore.format.names import INDEX
+from msgstore.format.row import (
+    ROW_BYTES,
+    Row,
+    decode_index_header,
+    decode_row,
+    first_damaged,
+)
+from msgstore.model.errors import CorruptRecord
+
+_BATCH_WINDOW_ROWS = 1024
+
+
+class Index:
+    """Rows by position. Every row that is looked at is checked."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def row_count(self) -> int:
+        """Whole rows in the file, visible or not."""
+        return max(0, self._disk.size(INDEX) // ROW_BYTES - 1)
+
+    def read(self, position: int) -> Row | None:
+        """The row at `position`, or None where there is no whole one."""
+        if position < 1:
+            return None
+        return decode_row(position, self._disk.read(INDEX, position * ROW_BYTES, ROW_BYTES))
+
+    def row(self, position: int) -> Row:
+        """The row at a visible position. Raises CorruptRecord."""
+        row = self.read(position)
+        if row is None:
+            raise row_damage(position)
+        return row
+
+    def window(self, first_position: int, count: int) -> bytes:
+        """The bytes of `count` visible rows, unchecked. Raises CorruptRecord if they are not there."""
+        window = self._disk.read(INDEX, first_position * ROW_BYTES, count * ROW_BYTES)
+        if len(window) != count * ROW_BYTES:
+            missing = first_position + len(window) // ROW_BYTES
+            raise CorruptRecord(
+                INDEX, missing * ROW_BYTES, "the index ends too early", position=missing
+            )
+        return window
+
+    def checked_window(self, first_position: int, count: int) -> bytes:
+        """The bytes of `count` visible rows. Raises CorruptRecord if one of them is not whole."""
+        window = self.window(first_position, count)
+        damaged = first_damaged(window, first_position)
+        if damaged is not None:
+            raise row_damage(damaged)
+        return window
+
+    def last_complete(self, known_rows: int) -> int:
+        """The last position of the last whole commit, given that `known_rows` are whole.
+
+        Raises CorruptRecord where the file holds fewer than that.
+        """
+        rows = self.row_count()
+        if rows < known_rows:
+            reason = f"the index holds {rows} rows where {known_rows} were written"
+            raise CorruptRecord(INDEX, (rows + 1) * ROW_BYTES, reason, position=rows + 1)
+        while known_rows < rows and (batch := self._batch_after(known_rows, rows)):
+            known_rows += batch
+        return known_rows
+
+    def _batch_after(self, before: int, rows: int) -> int:
+        """How many rows the whole commit after position `before` has; 0 where there is none."""
+        first = self.read(before + 1)
+        if first is None or first.ordinal != 0 or before + first.batch_rows > rows:
+            return 0
+        for start in range(0, first.batch_rows, _BATCH_WINDOW_ROWS):
+            count = min(_BATCH_WINDOW_ROWS, first.batch_rows - start)
+            window = self._disk.read(INDEX, (before + 1 + start) * ROW_BYTES, count * ROW_BYTES)
+            for ordinal in range(start, start + count):
+                row = decode_row(before + 1 + ordinal, window, (ordinal - start) * ROW_BYTES)
+                if row is None or (row.ordinal, row.batch_rows, row.sequence) != (
+                    ordinal,
+                    first.batch_rows,
+                    first.sequence,
+                ):
+                    return 0
+        return first.batch_rows
+
+    def batch_ending_at(self, position: int) -> Row | None:
+        """The first row of the whole commit whose last row is at `position`, if there is one."""
+        last = self.read(position)
+        if last is None or last.ordinal != last.batch_rows - 1 or last.batch_rows > position:
+            return None
+        before = position - last.batch_rows
+        return self.read(before + 1) if self._batch_after(before, position) else None
+
+    def header_problem(self, store_uuid: bytes) -> str | None:
+        """What is wrong with the file's header, or None."""
+        found = decode_index_header(self._disk.read(INDEX, 0, ROW_BYTES))
+        if found is None:
+            return "the header is damaged"
+        return None if found == store_uuid else "the file belongs to another store"
+
+
+def row_damage(position: int) -> CorruptRecord:
+    return CorruptRecord(INDEX, position * ROW_BYTES, "the index row is damaged", position=position)

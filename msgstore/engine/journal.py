@@ -1,0 +1,153 @@
+"""The redo log on disk: its slots, its entries, and room for the next one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgstore.disk.files import Disk
+from msgstore.format.hint import HINT_BYTES, Hint, decode_hint, encode_hint
+from msgstore.format.journal import (
+    ENTRIES_START,
+    ENTRY_ALIGNMENT,
+    ENTRY_HEAD_BYTES,
+    SLOT_BYTES,
+    SLOT_STRIDE,
+    EntryHead,
+    Slot,
+    Write,
+    decode_entry_head,
+    decode_slot,
+    decode_writes,
+    entry_is_whole,
+    padded_length,
+)
+from msgstore.format.names import JOURNAL, LOCK
+
+JOURNAL_BYTES_FIRST = 256 * 1024
+"""What a new journal is filled with zeros up to; it grows by doubling up to the mark below."""
+JOURNAL_BYTES_CHECKPOINT = 4 * 1024 * 1024
+"""A generation that has grown past this is ended by a checkpoint before the next commit."""
+_ZEROS_AT_ONCE = 1024 * 1024
+_SCAN_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where the journal stands: the slot of its generation, and the hint that says how far it got."""
+
+    slot: Slot
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A whole entry and its place in the journal."""
+
+    offset: int
+    head: EntryHead
+    raw: bytes
+    writes: list[Write]
+
+    @property
+    def end(self) -> int:
+        return self.offset + padded_length(self.head.length)
+
+
+def read_hint(disk: Disk) -> Hint | None:
+    """The hint, or None where there is none or it is torn."""
+    if disk.size(LOCK) < HINT_BYTES:
+        return None
+    return decode_hint(disk.read(LOCK, 0, HINT_BYTES))
+
+
+def write_hint(disk: Disk, hint: Hint) -> None:
+    disk.write(LOCK, 0, encode_hint(hint))
+
+
+def read_slots(disk: Disk) -> list[Slot]:
+    """The valid slots, the one of the highest generation last."""
+    if disk.size(JOURNAL) < 0:
+        return []
+    head = disk.read(JOURNAL, 0, SLOT_STRIDE + SLOT_BYTES)
+    slots = [decode_slot(head, offset) for offset in (0, SLOT_STRIDE)]
+    valid = [
+        s for s, at in zip(slots, (0, SLOT_STRIDE), strict=True) if s is not None and s.offset == at
+    ]
+    return sorted(valid, key=lambda slot: slot.generation)
+
+
+def next_slot(tail: Tail, row_crc: int, store_uuid: bytes) -> Slot:
+    """The slot of the generation after this one, based on all that the hint knows to be applied."""
+    hint = tail.hint
+    return Slot(
+        generation=tail.slot.generation + 1,
+        salt=int.from_bytes(os.urandom(8), "little"),
+        rows=hint.rows,
+        sequence=hint.sequence,
+        row_crc=row_crc,
+        entry_crc=hint.entry_crc,
+        sessions_end=hint.sessions_end,
+        catalog_end=hint.catalog_end,
+        store_uuid=store_uuid,
+    )
+
+
+def read_entry(disk: Disk, offset: int) -> Entry | None:
+    """The whole, well-formed entry at `offset`, of whatever generation; None where there is none."""
+    head = decode_entry_head(disk.read(JOURNAL, offset, ENTRY_HEAD_BYTES))
+    if head is None:
+        return None
+    raw = disk.read(JOURNAL, offset, head.length)
+    if not entry_is_whole(raw, head):
+        return None
+    writes = decode_writes(raw, head)
+    return None if writes is None else Entry(offset, head, raw, writes)
+
+
+def entries_after(
+    disk: Disk, slot: Slot, offset: int, sequence: int, entry_crc: int, rows: int
+) -> Iterator[Entry]:
+    """The chain of entries from `offset` on: each the successor of the one before it."""
+    while (entry := read_entry(disk, offset)) is not None:
+        head = entry.head
+        if (head.generation, head.salt) != (slot.generation, slot.salt):
+            return
+        if (head.sequence, head.previous_crc, head.first_row) != (sequence + 1, entry_crc, rows):
+            return
+        yield entry
+        offset, sequence, entry_crc = entry.end, head.sequence, head.crc
+        rows += head.rows
+
+
+def entries_of_generation(disk: Disk, slot: Slot) -> Iterator[Entry]:
+    """Every entry since the base of the slot's generation."""
+    return entries_after(disk, slot, ENTRIES_START, slot.sequence, slot.entry_crc, slot.rows)
+
+
+def stray_entries(disk: Disk, offset: int) -> Iterator[Entry]:
+    """Whole entries at any place of the journal from `offset` on, whether they chain or not."""
+    size = disk.size(JOURNAL)
+    while offset < size:
+        window = disk.read(JOURNAL, offset, _SCAN_BYTES)
+        for at in range(0, len(window), ENTRY_ALIGNMENT):
+            if decode_entry_head(window[at : at + ENTRY_HEAD_BYTES]) is not None:
+                entry = read_entry(disk, offset + at)
+                if entry is not None:
+                    yield entry
+        offset += _SCAN_BYTES
+
+
+def make_room(disk: Disk, end: int) -> None:
+    """Fills the journal with zeros up to `end` or further, and syncs the new size.
+
+    A commit into room that is there changes no file size, and its fdatasync writes no metadata.
+    """
+    size = max(0, disk.size(JOURNAL))
+    if end <= size:
+        return
+    target = max(end, min(2 * size, JOURNAL_BYTES_CHECKPOINT), JOURNAL_BYTES_FIRST)
+    for offset in range(size, target, _ZEROS_AT_ONCE):
+        disk.write(JOURNAL, offset, bytes(min(_ZEROS_AT_ONCE, target - offset)))
+    disk.sync(JOURNAL)

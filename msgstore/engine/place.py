@@ -1,0 +1,77 @@
+"""The folder of a store: whether it is one, may become one, and stands where it can be relied on."""
+
+from __future__ import annotations
+
+import os
+
+from msgstore.disk.files import Disk
+from msgstore.disk.machine import boot_id, network_type
+from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
+from msgstore.engine.create import is_unfinished_store
+from msgstore.engine.failures import unavailable
+from msgstore.engine.index import Index
+from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
+from msgstore.format.catalog import decode_catalog_header
+from msgstore.format.frame import frame_problem
+from msgstore.format.names import CATALOG, INDEX, SESSIONS, STORE_JSON
+from msgstore.format.session_log import decode_sessions_header
+from msgstore.model.errors import (
+    CorruptRecord,
+    NetworkFileSystem,
+    StoreNotFound,
+    StoreUnavailable,
+)
+
+ALLOW_NETWORK = "MSGSTORE_ALLOW_NETWORK_FS"
+
+
+def make_place(disk: Disk, may_create: bool) -> None:
+    """Sees to it that the folder of a store is there. Raises StoreNotFound, StoreUnavailable."""
+    try:
+        if disk.size(STORE_JSON) >= 0:
+            return
+        names = disk.list("")
+        if not may_create:
+            raise StoreNotFound(disk.root)
+        if not is_unfinished_store(names):
+            reason = "the folder holds other things and no message store"
+            raise StoreUnavailable(disk.root, reason)
+        disk.make_folder("")
+    except NotADirectoryError:
+        raise StoreUnavailable(disk.root, "is not a folder") from None
+    except FileExistsError:
+        raise StoreUnavailable(disk.root, "is not a folder") from None
+    except OSError as error:
+        raise unavailable(disk.root, error) from error
+
+
+def refuse_network(root: str) -> None:
+    """Raises NetworkFileSystem unless the user has allowed it."""
+    kind = network_type(root)
+    if kind is not None and not network_is_allowed():
+        raise NetworkFileSystem(root, f"is on a network file system ({kind})")
+
+
+def network_is_allowed() -> bool:
+    return os.environ.get(ALLOW_NETWORK, "") not in ("", "0")
+
+
+def dependable_boot_id(root: str) -> str | None:
+    """The boot id, or None where it does not tell whether the files survived: on a network."""
+    return boot_id() if network_type(root) is None else None
+
+
+def check_headers(disk: Disk, store_uuid: bytes) -> None:
+    """Raises CorruptRecord unless index, catalog and session log belong to this store."""
+    if problem := Index(disk).header_problem(store_uuid):
+        raise CorruptRecord(INDEX, 0, problem)
+    for path, size, decode in (
+        (CATALOG, CATALOG_HEADER_BYTES, decode_catalog_header),
+        (SESSIONS, SESSIONS_HEADER_BYTES, decode_sessions_header),
+    ):
+        header = disk.read(path, 0, size) if disk.size(path) >= 0 else b""
+        problem = frame_problem(header) or (
+            None if decode(header) == store_uuid else "the file belongs to another store"
+        )
+        if problem:
+            raise CorruptRecord(path, 0, f"the header is damaged ({problem})")

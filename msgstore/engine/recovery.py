@@ -1,0 +1,296 @@
+"""From what is on the disk to a store that can be written to, after any kind of end.
+
+The rules R5 to R13 of docs/architecture.md; each refusal says what it found. Nothing that was
+acknowledged is ever cut away: where the journal and the files disagree about that, recovery refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from msgstore.disk.files import Disk
+from msgstore.engine.checkpoint import flush_files
+from msgstore.engine.index import Index
+from msgstore.engine.journal import (
+    Entry,
+    Tail,
+    entries_after,
+    entries_of_generation,
+    next_slot,
+    read_hint,
+    read_slots,
+    stray_entries,
+    write_hint,
+)
+from msgstore.format.hint import Hint
+from msgstore.format.journal import ENTRIES_START, Slot, encode_slot
+from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
+from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
+from msgstore.model.errors import CorruptRecord
+
+_QUARANTINE_BYTES_MAX = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What recovery must know besides the disk."""
+
+    store_uuid: bytes
+    token: int
+    sync: bool
+    """Whether what is applied must be on the disk first (durability `always`)."""
+
+
+def enter(disk: Disk, around: Surroundings) -> Tail:
+    """The fast way in, under the lock: believes the hint if everything bears it out, else recovers.
+
+    Costs a constant number of reads on a clean store. Raises CorruptRecord.
+    """
+    hint = read_hint(disk)
+    slots = read_slots(disk)
+    if (
+        hint is None
+        or hint.token != around.token
+        or hint.is_dirty
+        or not slots
+        or slots[-1].generation != hint.generation
+    ):
+        return recover(disk, around)
+    tail = Tail(_own(slots[-1], around.store_uuid), hint)
+    entries = list(
+        entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
+    )
+    if not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES:
+        return tail
+    return _apply_beyond(disk, around, tail, entries)
+
+
+def _own(slot: Slot, store_uuid: bytes) -> Slot:
+    if slot.store_uuid != store_uuid:
+        raise CorruptRecord(JOURNAL, slot.offset, "the journal belongs to another store")
+    return slot
+
+
+def _apply_beyond(disk: Disk, around: Surroundings, tail: Tail, entries: list[Entry]) -> Tail:
+    """Same boot: the last writer ended between its journal entry and the hint (rule R9).
+
+    The entries are written again before they are synced: after an I/O error a page can be clean
+    and yet not on the disk.
+    """
+    hint = tail.hint
+    synced_end = hint.synced_end
+    if entries and around.sync:
+        for entry in entries:
+            disk.write(JOURNAL, entry.offset, entry.raw)
+        disk.sync(JOURNAL)
+        synced_end = entries[-1].end
+    ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
+    ends.extend(entries)
+    _replay(disk, entries, ends)
+    after = ends.hint(around.token, tail.slot, entries, hint, synced_end)
+    write_hint(disk, after)
+    return Tail(tail.slot, after)
+
+
+def recover(disk: Disk, around: Surroundings) -> Tail:
+    """Another boot, a dirty or damaged hint, a copied store: replays the whole generation (R10)."""
+    slot, entries, ends = _survey(disk, around.store_uuid)
+    disk.write(JOURNAL, slot.offset, encode_slot(slot))
+    for entry in entries:
+        disk.write(JOURNAL, entry.offset, entry.raw)
+    disk.sync(JOURNAL)
+    touched = _replay(disk, entries, ends)
+    flush_files(disk, touched | {INDEX, CATALOG, SESSIONS})
+    base = ends.hint(around.token, slot, entries, None, ENTRIES_START)
+    rows_crc = stored_crc(disk.read(INDEX, ends.rows * ROW_BYTES, ROW_BYTES)) if ends.rows else 0
+    return begin_generation(disk, Tail(slot, base), rows_crc, around.store_uuid)
+
+
+def overlay(disk: Disk, store_uuid: bytes) -> tuple[int, int, int]:
+    """For readers that may not recover: replays onto `disk`, which keeps it in memory.
+
+    Returns rows, and the ends of session log and catalog.
+    """
+    _, entries, ends = _survey(disk, store_uuid)
+    _replay(disk, entries, ends, quarantine=False)
+    return ends.rows, ends.sizes[SESSIONS], ends.sizes[CATALOG]
+
+
+def begin_generation(disk: Disk, tail: Tail, row_crc: int, store_uuid: bytes) -> Tail:
+    """Everything in the files is on the disk: the journal is used again from its start."""
+    slot = next_slot(tail, row_crc, store_uuid)
+    disk.write(JOURNAL, slot.offset, encode_slot(slot))
+    disk.sync(JOURNAL)
+    hint = replace(
+        tail.hint,
+        generation=slot.generation,
+        journal_end=ENTRIES_START,
+        synced_end=ENTRIES_START,
+        flags=0,
+    )
+    write_hint(disk, hint)
+    return Tail(slot, hint)
+
+
+# ---------------------------------------------------------------- what stands, and what does not
+
+
+def _survey(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
+    """The generation to replay, after every ground to refuse has been looked for (R11)."""
+    slots = read_slots(disk)
+    if not slots:
+        raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
+    slot = _own(slots[-1], store_uuid)
+    entries = list(entries_of_generation(disk, slot))
+    ends = _Ends.of(slot.rows, slot.sessions_end, slot.catalog_end)
+    ends.extend(entries)
+    end = entries[-1].end if entries else ENTRIES_START
+    sequence = entries[-1].head.sequence if entries else slot.sequence
+    _refuse_newer_entries(disk, slot)
+    _refuse_damaged_base(disk, slot)
+    _refuse_hole(disk, slot, end, sequence)
+    _refuse_lost_hint(disk, slot, end)
+    _refuse_lost_rows(disk, ends.rows)
+    return slot, entries, ends
+
+
+def _refuse_newer_entries(disk: Disk, slot: Slot) -> None:
+    for entry in stray_entries(disk, ENTRIES_START):
+        if entry.head.generation > slot.generation:
+            raise CorruptRecord(
+                JOURNAL, entry.offset, "an entry is newer than the journal's header"
+            )
+
+
+def _refuse_damaged_base(disk: Disk, slot: Slot) -> None:
+    if disk.size(INDEX) < (slot.rows + 1) * ROW_BYTES:
+        reason = f"the index is shorter than the {slot.rows} rows of the last checkpoint"
+        raise CorruptRecord(INDEX, max(0, disk.size(INDEX)), reason)
+    if slot.rows:
+        offset = slot.rows * ROW_BYTES
+        if Index(disk).read(slot.rows) is None or (
+            stored_crc(disk.read(INDEX, offset, ROW_BYTES)) != slot.row_crc
+        ):
+            reason = "the last row of the last checkpoint is damaged"
+            raise CorruptRecord(INDEX, offset, reason, position=slot.rows)
+    for path, end in ((SESSIONS, slot.sessions_end), (CATALOG, slot.catalog_end)):
+        if disk.size(path) < end:
+            reason = f"the file is shorter than the {end} bytes of the last checkpoint"
+            raise CorruptRecord(path, max(0, disk.size(path)), reason)
+
+
+def _refuse_hole(disk: Disk, slot: Slot, end: int, sequence: int) -> None:
+    """A valid entry behind a bad one, written when the journal was synced beyond the bad one."""
+    for entry in stray_entries(disk, end):
+        head = entry.head
+        if (
+            (head.generation, head.salt) == (slot.generation, slot.salt)
+            and head.sequence > sequence
+            and head.durable_upto > end
+        ):
+            raise CorruptRecord(JOURNAL, end, "a synced entry is damaged; valid ones follow it")
+
+
+def _refuse_lost_hint(disk: Disk, slot: Slot, end: int) -> None:
+    hint = read_hint(disk)
+    if hint and hint.generation == slot.generation and hint.synced_end > end:
+        raise CorruptRecord(JOURNAL, end, "a synced entry is damaged; the hint knows of it")
+
+
+def _refuse_lost_rows(disk: Disk, rows: int) -> None:
+    """A whole, synced commit in the index that the journal no longer holds."""
+    index = Index(disk)
+    for position in range(rows + 1, index.row_count() + 1):
+        first = index.batch_ending_at(position)
+        if first is None or not first.flags & FLAG_SYNCED:
+            continue
+        if position - first.batch_rows >= rows:
+            reason = "synced rows lie beyond the journal's last entry"
+            raise CorruptRecord(INDEX, (rows + 1) * ROW_BYTES, reason, position=rows + 1)
+
+
+# ---------------------------------------------------------------- carrying it out
+
+
+@dataclass(slots=True)
+class _Ends:
+    """Where each file ends once the entries are applied."""
+
+    rows: int
+    sizes: dict[str, int]
+
+    @classmethod
+    def of(cls, rows: int, sessions_end: int, catalog_end: int) -> _Ends:
+        return cls(rows, {SESSIONS: sessions_end, CATALOG: catalog_end})
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.rows += entry.head.rows
+            for write in entry.writes:
+                if write.path != INDEX:
+                    self.sizes[write.path] = write.offset + len(write.data)
+
+    def hint(
+        self,
+        token: int,
+        slot: Slot,
+        entries: Sequence[Entry],
+        before: Hint | None,
+        synced_end: int,
+    ) -> Hint:
+        """The hint that is true once this is applied; `before` holds where no entry is new."""
+        last = entries[-1] if entries else None
+        unmoved = (ENTRIES_START, slot.sequence, slot.entry_crc)
+        if before is not None:
+            unmoved = (before.journal_end, before.sequence, before.entry_crc)
+        journal_end, sequence, entry_crc = (
+            (last.end, last.head.sequence, last.head.crc) if last else unmoved
+        )
+        return Hint(
+            token=token,
+            generation=slot.generation,
+            journal_end=journal_end,
+            rows=self.rows,
+            synced_end=synced_end,
+            sequence=sequence,
+            entry_crc=entry_crc,
+            flags=0,
+            sessions_end=self.sizes[SESSIONS],
+            catalog_end=self.sizes[CATALOG],
+        )
+
+
+def _replay(
+    disk: Disk, entries: Sequence[Entry], ends: _Ends, *, quarantine: bool = True
+) -> set[str]:
+    """Applies entries and cuts what no entry accounts for; returns the files it wrote to."""
+    touched: set[str] = set()
+    for entry in entries:
+        for write in entry.writes:
+            disk.write(write.path, write.offset, write.data)
+            touched.add(write.path)
+    for path, end in (*ends.sizes.items(), (INDEX, (ends.rows + 1) * ROW_BYTES)):
+        if disk.size(path) > end:
+            if quarantine:
+                _set_aside(disk, path, end)
+            disk.truncate(path, end)
+            touched.add(path)
+    return touched
+
+
+def _set_aside(disk: Disk, path: str, end: int) -> None:
+    """Keeps what is about to be cut, unless it is zeros or there is no room to keep it."""
+    cut = disk.read(path, end, min(disk.size(path) - end, _QUARANTINE_BYTES_MAX))
+    if not cut.strip(b"\0"):
+        return
+    name = f"{QUARANTINE}/{path.replace('/', '_')}.{end}"
+    names = set(disk.list(QUARANTINE))
+    attempt = 0
+    while f"{name}.{attempt}".removeprefix(f"{QUARANTINE}/") in names:
+        attempt += 1
+    try:
+        disk.write(f"{name}.{attempt}", 0, cut)
+    except OSError:
+        # Recovery must not depend on free space; these bytes were in no commit that stands.
+        return

@@ -1,0 +1,340 @@
+"""The messages of one stream: where they end, where a revision stands, and reading both ways.
+
+A record in a segment counts only if its index row points back to it; see docs/format.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgstore.disk.files import Disk
+from msgstore.engine.index import Index
+from msgstore.format.frame import frame_length, frame_problem, last_frame_length
+from msgstore.format.names import SEGMENT_BYTES_ROLL, segment_path
+from msgstore.format.record import (
+    HEAD,
+    RECORD_ELEMENTS,
+    RecordHead,
+    SegmentHeader,
+    decode_head,
+    decode_segment_header,
+)
+from msgstore.format.row import Row
+from msgstore.model.errors import CorruptRecord
+from msgstore.model.values import MESSAGE_BYTES_MAX
+
+_TAIL_BYTES = 4096
+_WINDOW_BYTES = 256 * 1024
+_PROBE_BYTES = 64 * 1024
+_HEADER_BYTES_MAX = 2048
+RECORD_BYTES_MAX = MESSAGE_BYTES_MAX + 4096
+_RECORD_START = b"\xdc\x00\x10\xce"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """The last visible message of a stream: `end` is where the next record goes."""
+
+    stream_id: str
+    revision: int
+    position: int
+    segment: int
+    end: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    offset: int
+    head: RecordHead
+    row: Row
+
+
+class Segments:
+    """Reads segments; what it finds is checked against the index."""
+
+    def __init__(self, disk: Disk, index: Index, store_uuid: bytes) -> None:
+        self._disk = disk
+        self._index = index
+        self._store_uuid = store_uuid
+
+    # ------------------------------------------------------------ the end of a stream
+
+    def head(self, stream_id: str, rows: int) -> StreamHead | None:
+        """The stream's last message among the first `rows`, or None. Raises CorruptRecord."""
+        for segment in range(self._last_segment(stream_id), -1, -1):
+            path = segment_path(stream_id, segment)
+            size = self._disk.size(path)
+            if size < 0:
+                return None
+            found = self._last_record(path, segment, size, rows)
+            if found is not None:
+                self.check_header(stream_id, segment)
+                end = found.offset + found.head.length
+                revision, position = found.head.revision, found.head.position
+                return StreamHead(stream_id, revision, position, segment, end, found.row)
+        return None
+
+    def _last_segment(self, stream_id: str) -> int:
+        """The number of the first segment that still has room: by doubling, then by bisection."""
+        if not self._is_full(stream_id, 0):
+            return 0
+        full, step = 0, 1
+        while self._is_full(stream_id, full + step):
+            full, step = full + step, step * 2
+        beyond = full + step
+        while beyond - full > 1:
+            middle = (full + beyond) // 2
+            if self._is_full(stream_id, middle):
+                full = middle
+            else:
+                beyond = middle
+        return beyond if self._disk.size(segment_path(stream_id, beyond)) >= 0 else full
+
+    def _is_full(self, stream_id: str, segment: int) -> bool:
+        return self._disk.size(segment_path(stream_id, segment)) >= SEGMENT_BYTES_ROLL
+
+    def _last_record(self, path: str, segment: int, size: int, rows: int) -> _Found | None:
+        """Steps back over what is not visible yet; where that fails, walks from the front."""
+        end = size
+        tail_start = max(0, end - _TAIL_BYTES)
+        tail = self._disk.read(path, tail_start, end - tail_start)
+        while True:
+            length = last_frame_length(tail[: end - tail_start])
+            if length is None or length > end:
+                return self._last_record_from_front(path, segment, size, rows)
+            start = end - length
+            if start < tail_start:
+                tail_start = max(0, min(start, end - _TAIL_BYTES))
+                tail = self._disk.read(path, tail_start, end - tail_start)
+            frame = memoryview(tail)[start - tail_start : end - tail_start]
+            if frame_problem(frame):
+                return self._last_record_from_front(path, segment, size, rows)
+            head = decode_head(frame)
+            if head is None:
+                return (
+                    None if start == 0 else self._last_record_from_front(path, segment, size, rows)
+                )
+            if head.position <= rows:
+                row = self.row_pointing_at(segment, start, head)
+                if row is None:
+                    return self._last_record_from_front(path, segment, size, rows)
+                return _Found(start, head, row)
+            end = start
+
+    def _last_record_from_front(
+        self, path: str, segment: int, size: int, rows: int
+    ) -> _Found | None:
+        last = None
+        for offset, frame in self._walk(path, 0, size):
+            head = decode_head(frame)
+            if head is None:
+                continue
+            if head.position > rows:
+                break
+            row = self.row_pointing_at(segment, offset, head)
+            if row is None:
+                break
+            last = _Found(offset, head, row)
+        return last
+
+    def row_pointing_at(self, segment: int, offset: int, head: RecordHead) -> Row | None:
+        """The index row of this record, if it points back to this very place."""
+        row = self._index.read(head.position)
+        if row is None:
+            return None
+        there = (row.segment, row.offset, row.length, row.record_crc, row.revision)
+        here = (segment, offset, head.length, head.crc, head.revision)
+        return row if there == here else None
+
+    def check_header(self, stream_id: str, segment: int) -> SegmentHeader:
+        """The segment's header. Raises CorruptRecord unless it names this store and this stream."""
+        path = segment_path(stream_id, segment)
+        buffer = self._disk.read(path, 0, _HEADER_BYTES_MAX)
+        problem = frame_problem(buffer)
+        header = None if problem else decode_segment_header(buffer[: frame_length(buffer)])
+        if header is None:
+            reason = f"the header is damaged ({problem})" if problem else "the header is not one"
+            raise CorruptRecord(path, 0, reason, stream_id=stream_id)
+        if (header.store_uuid, header.stream_id, header.segment_number) != (
+            self._store_uuid,
+            stream_id,
+            segment,
+        ):
+            raise CorruptRecord(path, 0, "the segment belongs elsewhere", stream_id=stream_id)
+        return header
+
+    # ------------------------------------------------------------ reading
+
+    def read(
+        self, head: StreamHead, first: int, last: int, *, backwards: bool
+    ) -> Iterator[memoryview]:
+        """The record frames of revisions `first` to `last`, both within the stream, in order.
+
+        Raises CorruptRecord for a frame that is damaged, missing or out of order.
+        """
+        expected, step = (last, -1) if backwards else (first, 1)
+        for frame in self._frames(head, first, last, backwards):
+            found = decode_head(frame)
+            if found is None or found.revision != expected:
+                raise self.lost(head.stream_id, expected)
+            yield frame
+            if expected == (first if backwards else last):
+                return
+            expected += step
+        raise self.lost(head.stream_id, expected)
+
+    def lost(self, stream_id: str, revision: int) -> CorruptRecord:
+        """The error for a revision that should be there."""
+        path = segment_path(stream_id, 0)
+        reason = "the stream's records are not where they belong"
+        return CorruptRecord(path, 0, reason, stream_id=stream_id, revision=revision)
+
+    def _frames(
+        self, head: StreamHead, first: int, last: int, backwards: bool
+    ) -> Iterator[memoryview]:
+        start_segment = self._segment_of(head, last if backwards else first)
+        if backwards:
+            for segment in range(start_segment, -1, -1):
+                path, end = self._extent(head, segment)
+                if segment == start_segment and last < head.revision:
+                    end = self._end_of_revision(head, segment, end, last)
+                yield from self._walk_back(path, end)
+            return
+        for segment in range(start_segment, head.segment + 1):
+            path, end = self._extent(head, segment)
+            start = self._offset_of(head, segment, end, first) if segment == start_segment else 0
+            for _, frame in self._walk(path, start, end, strict=True):
+                if decode_head(frame) is not None:
+                    yield frame
+
+    def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
+        path = segment_path(head.stream_id, segment)
+        return path, head.end if segment == head.segment else self._disk.size(path)
+
+    def _segment_of(self, head: StreamHead, revision: int) -> int:
+        """The segment that holds a revision: by bisection over the headers."""
+        low, high = 0, head.segment
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.check_header(head.stream_id, middle).first_revision <= revision:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _end_of_revision(self, head: StreamHead, segment: int, end: int, revision: int) -> int:
+        path = segment_path(head.stream_id, segment)
+        offset = self._offset_of(head, segment, end, revision)
+        return offset + frame_length(self._disk.read(path, offset, HEAD.size))
+
+    def _offset_of(self, head: StreamHead, segment: int, end: int, revision: int) -> int:
+        """Where a revision's record starts: bisection over byte offsets, then a short walk."""
+        path = segment_path(head.stream_id, segment)
+        header_frame = self._disk.read(path, 0, _HEADER_BYTES_MAX)
+        low = frame_length(header_frame)
+        high = end
+        while high - low > _PROBE_BYTES:
+            middle = (low + high) // 2
+            found = self._next_record(path, segment, head.row.stream, middle, high)
+            if found is None or found.head.revision > revision:
+                high = middle
+            else:
+                low = found.offset
+        return self._walk_to(head.stream_id, path, low, end, revision)
+
+    def _next_record(
+        self, path: str, segment: int, stream: int, start: int, end: int
+    ) -> _Found | None:
+        """The first record that starts in a stretch of a segment, from any offset on."""
+        while start < end:
+            window = self._disk.read(path, start, _PROBE_BYTES)
+            at = window.find(_RECORD_START)
+            while at >= 0:
+                if start + at >= end:
+                    return None
+                head = decode_head(window, at)
+                row = head and self.row_pointing_at(segment, start + at, head)
+                if head and row and row.stream == stream:
+                    return _Found(start + at, head, row)
+                at = window.find(_RECORD_START, at + 1)
+            if len(window) <= HEAD.size:
+                return None
+            start += len(window) - HEAD.size  # a head across the border is looked at again
+        return None
+
+    def _walk_to(self, stream_id: str, path: str, start: int, end: int, revision: int) -> int:
+        """Hops from length to length; what is hopped over is not read."""
+        window, window_start = b"", start
+        while start + HEAD.size <= end:
+            at = start - window_start
+            if at + HEAD.size > len(window):
+                window, window_start, at = self._disk.read(path, start, _PROBE_BYTES), start, 0
+            head = decode_head(window, at)
+            if head is None or not HEAD.size < head.length <= RECORD_BYTES_MAX:
+                break
+            if head.revision == revision:
+                return start
+            if head.revision > revision:
+                break
+            start += head.length
+        reason = "the record does not lead to the next one"
+        raise CorruptRecord(path, start, reason, stream_id=stream_id, revision=revision)
+
+    def _walk(
+        self, path: str, start: int, end: int, *, strict: bool = False
+    ) -> Iterator[tuple[int, memoryview]]:
+        """Offset and bytes of each frame from one border up to `end`.
+
+        Ends at the first frame that is not whole; raises CorruptRecord there if `strict`.
+        """
+        window_bytes = _WINDOW_BYTES
+        while start < end:
+            window = memoryview(self._disk.read(path, start, min(window_bytes, end - start)))
+            at = 0
+            problem: str | None = None
+            while at < len(window) and (problem := frame_problem(window, at)) is None:
+                length = frame_length(window, at)
+                yield start + at, window[at : at + length]
+                at += length
+            start += at
+            if at:
+                window_bytes = _WINDOW_BYTES
+            elif problem == "cut" and len(window) == window_bytes < RECORD_BYTES_MAX:
+                window_bytes = min(RECORD_BYTES_MAX, self._length_at(window))
+            else:
+                if strict:
+                    raise CorruptRecord(path, start, problem or "cut")
+                return
+
+    def _length_at(self, window: memoryview) -> int:
+        """How much must be read to hold the first frame of `window`."""
+        return max(2 * _WINDOW_BYTES, frame_length(window))
+
+    def _walk_back(self, path: str, end: int) -> Iterator[memoryview]:
+        """The record frames that end at `end` and before it, last first. Raises CorruptRecord."""
+        window_bytes = _WINDOW_BYTES
+        while end > 0:
+            start = max(0, end - window_bytes)
+            window = memoryview(self._disk.read(path, start, end - start))
+            at = len(window)
+            while length := last_frame_length(window[:at]):
+                if length > at:
+                    break
+                if problem := frame_problem(window[at - length : at]):
+                    raise CorruptRecord(path, start + at - length, problem)
+                at -= length
+                frame = window[at : at + length]
+                if decode_head(frame) is not None:
+                    yield frame
+            if at == len(window):
+                if length is None or length > min(end, RECORD_BYTES_MAX) or length <= len(window):
+                    raise CorruptRecord(path, end, "no record ends here")
+                window_bytes = length
+            else:
+                window_bytes = _WINDOW_BYTES
+            end = start + at
+
+
+assert RECORD_ELEMENTS == 16, "the record's first bytes are searched for"

@@ -1,0 +1,152 @@
+"""The store as it was at one moment, and the questions that need no filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import RLock
+
+from msgstore.disk.files import Disk
+from msgstore.engine.catalog import Catalog
+from msgstore.engine.identity import Identity
+from msgstore.engine.index import Index
+from msgstore.engine.records import Records
+from msgstore.engine.segments import Segments
+from msgstore.engine.session_log import Session, SessionLog, last_event
+from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
+from msgstore.format.record import decode_record
+from msgstore.model.clock import to_datetime
+from msgstore.model.message import PositionalMessage
+from msgstore.model.results import SessionInfo, StoreStats, StreamInfo
+
+
+class Source:
+    """The files of one store; another one after `reset`. `token` is what their hint carries."""
+
+    def __init__(self, disk: Disk, identity: Identity, token: int) -> None:
+        self.disk = disk
+        self.identity = identity
+        self.token = token
+        self.index = Index(disk)
+        self.segments = Segments(disk, self.index, identity.store_uuid)
+        self.catalog = Catalog(disk)
+        self.records = Records(disk, self.catalog)
+        self._sessions = SessionLog(disk)
+        self._lock = RLock()
+
+    def sessions(self, end: int) -> SessionLog:
+        """The sessions that the log tells of up to `end`, or later ones too."""
+        with self._lock:
+            self._sessions.refresh(end)
+            return self._sessions
+
+    def fetch(self, position: int) -> PositionalMessage:
+        """The message at a visible position. Raises CorruptRecord."""
+        return self.records.fetch(position, self.index.row(position))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The first `rows` positions of a store. What comes later is not seen."""
+
+    source: Source
+    rows: int
+    sessions_end: int
+    catalog_known_end: int
+    """The catalog's size when the hint was written; a commit in flight may have added to it."""
+
+    @property
+    def sessions(self) -> SessionLog:
+        return self.source.sessions(self.sessions_end)
+
+    @property
+    def catalog_end(self) -> int:
+        return self.source.catalog.end(self.catalog_known_end)
+
+    def read_stream(
+        self, stream_id: str, first: int, last: int | None, *, backwards: bool
+    ) -> Iterator[PositionalMessage]:
+        """A stream's messages between two revisions, inclusive. Raises CorruptRecord."""
+        head = self.source.segments.head(stream_id, self.rows)
+        if head is None:
+            return
+        last = head.revision if last is None else min(last, head.revision)
+        if first <= last:
+            for frame in self.source.segments.read(head, first, last, backwards=backwards):
+                yield decode_record(frame, stream_id)
+
+    def stream_info(self, stream_id: str) -> StreamInfo | None:
+        first = next(self.read_stream(stream_id, 0, 0, backwards=False), None)
+        return None if first is None else self._stream_info(stream_id, first.position)
+
+    def streams(self) -> Iterator[StreamInfo]:
+        """Every stream, in the order of creation."""
+        for _, entry in self.source.catalog.entries(self.catalog_end, self.rows):
+            yield self._stream_info(entry.stream_id, entry.first_position)
+
+    def _stream_info(self, stream_id: str, first_position: int) -> StreamInfo:
+        head = self.source.segments.head(stream_id, self.rows)
+        created = self.source.index.row(first_position)
+        if head is None or created.revision != 0:
+            raise self.source.segments.lost(stream_id, 0)
+        return StreamInfo(
+            stream_id,
+            head.revision,
+            head.revision + 1,
+            first_position,
+            head.position,
+            to_datetime(created.time_us),
+            to_datetime(head.row.time_us),
+        )
+
+    def stats(self) -> StoreStats:
+        """Totals; they stand in the last row and in the last session event."""
+        index = self.source.index
+        event = last_event(self.source.disk, self.sessions_end)
+        sessions = event.total if event else 0
+        files = (STORE_JSON, LOCK, JOURNAL, INDEX, CATALOG, SESSIONS)
+        disk_bytes = sum(max(0, self.source.disk.size(path)) for path in files)
+        if self.rows == 0:
+            return StoreStats(0, 0, 0, 0, sessions, None, None, disk_bytes=disk_bytes)
+        oldest, newest = index.row(1), index.row(self.rows)
+        return StoreStats(
+            self.rows,
+            newest.commands,
+            self.rows - newest.commands,
+            newest.streams,
+            sessions,
+            to_datetime(oldest.time_us),
+            to_datetime(newest.time_us),
+            disk_bytes=disk_bytes + newest.segment_bytes,
+        )
+
+    def active_session(self) -> str | None:
+        """The store's active session: one look at the end of the log."""
+        event = last_event(self.source.disk, self.sessions_end)
+        return event.active_id if event else None
+
+    def session_infos(self, sessions: Sequence[Session]) -> list[SessionInfo]:
+        """Sessions with their counts as of this snapshot."""
+        from msgstore.engine.counting import session_counts
+
+        counts = session_counts(self, sessions)
+        return [self._session_info(session, *counts[session.number]) for session in sessions]
+
+    def _session_info(
+        self, session: Session, messages: int, commands: int, last_position: int
+    ) -> SessionInfo:
+        last_us = session.started_us
+        if last_position:
+            last_us = self.source.index.row(last_position).time_us
+        return SessionInfo(
+            session_id=session.session_id,
+            name=session.name,
+            labels=session.labels,
+            started_at=to_datetime(session.started_us),
+            ended_at=None if session.ended_us is None else to_datetime(session.ended_us),
+            status=session.status,
+            message_count=messages,
+            command_count=commands,
+            event_count=messages - commands,
+            last_activity=to_datetime(last_us),
+        )

@@ -1,0 +1,451 @@
+"""Saving: one straight path under the lock, from a decided commit to the hint.
+
+Lock, enter, decide (the caller does), journal, sync - that is the commit - then segments, rows,
+hint, unlock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Self
+
+from msgstore.disk.files import Disk
+from msgstore.disk.lock import FileLock
+from msgstore.engine.checkpoint import flush_generation, mark_dirty
+from msgstore.engine.commit import (
+    CommitContext,
+    Encoded,
+    StreamCursor,
+    Totals,
+    build_commit,
+)
+from msgstore.engine.create import create, is_resetting, reset
+from msgstore.engine.failures import unavailable, words
+from msgstore.engine.identity import Durability, new_token, read_identity
+from msgstore.engine.journal import (
+    JOURNAL_BYTES_CHECKPOINT,
+    Tail,
+    make_room,
+    read_hint,
+    write_hint,
+)
+from msgstore.engine.message_ids import MessageIds
+from msgstore.engine.place import (
+    check_headers,
+    dependable_boot_id,
+    make_place,
+    refuse_network,
+)
+from msgstore.engine.recovery import Surroundings, begin_generation, enter
+from msgstore.engine.session_log import SessionLog
+from msgstore.engine.snapshot import Snapshot, Source
+from msgstore.format.hint import (
+    HOLDER_OFFSET,
+    LOCK_FILE_BYTES,
+    Hint,
+    decode_holder,
+    encode_holder,
+)
+from msgstore.format.journal import (
+    ENTRIES_START,
+    ENTRY_BYTES_MAX,
+    ENTRY_HEAD_BYTES,
+    Write,
+    encode_entry,
+)
+from msgstore.format.names import INDEX, JOURNAL, LOCK, SESSIONS
+from msgstore.format.row import ROW_BYTES, stored_crc
+from msgstore.format.session_log import SessionEvent, encode_session_event
+from msgstore.model.clock import Clock
+from msgstore.model.errors import (
+    MessageTooLarge,
+    OutcomeUnknown,
+    StoreClosed,
+    StoreLocked,
+)
+from msgstore.model.saving import NewSave
+
+_CURSORS_MAX = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """How a store is opened. `durability` of None is the store's own, `always` for a new one."""
+
+    durability: Durability | None
+    create: bool
+    clock: Clock
+
+
+class Writer:
+    """All that changes a store. One per store object; its threads take turns.
+
+    Everything but `exclusive` may only be used inside `with writer.exclusive():`.
+    """
+
+    def __init__(self, disk: Disk, lock: FileLock, settings: WriterSettings) -> None:
+        self._disk = disk
+        self._lock = lock
+        self._settings = settings
+        self._turn = RLock()
+        self._failure: str | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._tail: Tail | None = None
+        self._totals: Totals | None = None
+        self._cursors: dict[str, StreamCursor] = {}
+        self._source: Source | None = None
+        self._ids: MessageIds | None = None
+
+    # ------------------------------------------------------------ the lock
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Self]:
+        """Holds the store for one change, created or recovered if need be.
+
+        Raises StoreLocked, StoreNotFound, StoreUnavailable, CorruptRecord.
+        """
+        with self._turn:
+            if self._failure is not None:
+                raise StoreClosed(self._disk.root, self._failure)
+            if self._source is None:
+                make_place(self._disk, self._settings.create)
+            with holding(self._disk, self._lock):
+                try:
+                    self._enter()
+                except OSError as error:
+                    raise unavailable(self._disk.root, error) from error
+                yield self
+
+    def close(self) -> None:
+        """Gives back the lock's open file."""
+        self._lock.close()
+
+    def _enter(self) -> None:
+        """Reads everything afresh; what is cached holds only if nobody else wrote meanwhile."""
+        hint = read_hint(self._disk)
+        if self._source is None or hint is None or hint.token != self._source.token:
+            self._attach()
+        known, self._tail = self._tail, None
+        tail = enter(self._disk, self._surroundings())
+        if known != tail:
+            self._cursors.clear()
+            self._totals = None
+        self._tail = tail
+
+    def _attach(self) -> None:
+        """First use, another boot, or files that somebody has put in the place of those we knew."""
+        self._disk.forget()
+        self._forget()
+        clock, wanted = self._settings.clock, self._settings.durability
+        refuse_network(self._disk.root)
+        if is_resetting(self._disk):
+            reset(self._disk, wanted or "always", clock())
+        identity = read_identity(self._disk)
+        if identity is None:
+            identity = create(self._disk, wanted or "always", clock())
+        check_headers(self._disk, identity.store_uuid)
+        token = new_token(self._disk, dependable_boot_id(self._disk.root))
+        self._source = Source(self._disk, identity, token)
+        self._ids = MessageIds(self._source.index)
+
+    def reset(self) -> None:
+        """Empties the store."""
+        try:
+            reset(self._disk, self.durability, self._settings.clock())
+            self._attach()
+            self._tail = enter(self._disk, self._surroundings())
+        except OSError as error:
+            raise unavailable(self._disk.root, error) from error
+
+    def _surroundings(self) -> Surroundings:
+        source = self.source
+        return Surroundings(source.identity.store_uuid, source.token, self._syncs)
+
+    @property
+    def source(self) -> Source:
+        assert self._source is not None, "only after the store was entered"
+        return self._source
+
+    @property
+    def durability(self) -> Durability:
+        """What this object saves with: what it was opened for, or what the store was made for."""
+        return self._settings.durability or self.source.identity.durability
+
+    @property
+    def _syncs(self) -> bool:
+        return self.durability == "always"
+
+    @property
+    def tail(self) -> Tail:
+        assert self._tail is not None, "only while the lock is held"
+        return self._tail
+
+    # ------------------------------------------------------------ what a decision builds on
+
+    @property
+    def rows(self) -> int:
+        """The last position."""
+        return self.tail.hint.rows
+
+    def revision_of(self, stream_id: str) -> int:
+        cursor = self._cursor(stream_id)
+        return -1 if cursor is None else cursor.revision
+
+    def positions_of_id(self, message_id: str) -> list[int]:
+        """Where a message with this id may stand; the record decides."""
+        assert self._ids is not None
+        return self._ids.candidates(message_id, self.rows)
+
+    def sessions(self) -> SessionLog:
+        """All sessions as they stand now."""
+        return self.source.sessions(self.tail.hint.sessions_end)
+
+    def snapshot(self) -> Snapshot:
+        """The store as it is before this change."""
+        hint = self.tail.hint
+        return Snapshot(self.source, hint.rows, hint.sessions_end, hint.catalog_end)
+
+    def _cursor(self, stream_id: str) -> StreamCursor | None:
+        cursor = self._cursors.get(stream_id)
+        if cursor is None:
+            head = self.source.segments.head(stream_id, self.rows)
+            if head is None:
+                return None
+            cursor = StreamCursor(
+                head.revision, head.row.stream, head.segment, head.end, head.position
+            )
+            self._remember({stream_id: cursor})
+        return cursor
+
+    def _remember(self, cursors: dict[str, StreamCursor]) -> None:
+        if len(self._cursors) + len(cursors) > _CURSORS_MAX:
+            self._cursors.clear()
+        self._cursors.update(cursors)
+
+    def _read_totals(self) -> Totals:
+        if self._totals is None:
+            rows = self.rows
+            if rows == 0:
+                self._totals = Totals(0)
+            else:
+                row = self.source.index.row(rows)
+                self._totals = Totals(
+                    rows, row.time_us, row.commands, row.streams, row.segment_bytes
+                )
+        return self._totals
+
+    # ------------------------------------------------------------ commits
+
+    def commit(
+        self,
+        saves: Sequence[NewSave],
+        encoded: Sequence[Sequence[Encoded]],
+        session_number: int,
+    ) -> None:
+        """Puts decided saves on record; on return they are as durable as the store is opened for.
+
+        Raises WriteFailed (nothing was saved), OutcomeUnknown, ReadOnlyStore, MessageTooLarge.
+        """
+        self._make_way()
+        totals = self._read_totals()
+        hint = self.tail.hint
+        context = CommitContext(
+            store_uuid=self.source.identity.store_uuid,
+            sequence=hint.sequence + 1,
+            time_us=max(self._settings.clock(), totals.time_us),
+            session=session_number,
+            synced=self._syncs,
+            catalog_end=hint.catalog_end,
+        )
+        built = build_commit(saves, encoded, self._cursor, totals, context)
+        self._write(built.writes, built.rows, catalog_end=built.catalog_end)
+        self._totals = built.totals
+        self._remember(built.cursors)
+
+    def add_session_event(self, event: SessionEvent) -> None:
+        """Puts a start, end or activation on record."""
+        self._make_way()
+        frame = encode_session_event(event)
+        sessions_end = self.tail.hint.sessions_end
+        writes = [Write(SESSIONS, sessions_end, frame)]
+        self._write(writes, 0, sessions_end=sessions_end + len(frame))
+
+    def now_us(self) -> int:
+        """The time of a commit made now: never before that of the last one."""
+        return max(self._settings.clock(), self._read_totals().time_us)
+
+    def sync(self) -> None:
+        """On return all that is in the journal is on the disk."""
+        hint = self.tail.hint
+        if hint.synced_end < hint.journal_end:
+            self._sync_journal()
+            self._advance(replace(hint, synced_end=hint.journal_end))
+
+    # ------------------------------------------------------------ the protocol
+
+    def _make_way(self) -> None:
+        """Ends the journal's generation with a checkpoint once it has grown enough (rule R7)."""
+        tail = self.tail
+        if tail.hint.journal_end - ENTRIES_START < JOURNAL_BYTES_CHECKPOINT:
+            return
+        try:
+            mark_dirty(self._disk, tail)
+            flush_generation(self._disk, tail)
+            rows = tail.hint.rows
+            row = self._disk.read(INDEX, rows * ROW_BYTES, ROW_BYTES)
+            crc = stored_crc(row) if rows else 0
+            self._tail = begin_generation(self._disk, tail, crc, self.source.identity.store_uuid)
+            if self._disk.size(JOURNAL) > 2 * JOURNAL_BYTES_CHECKPOINT:
+                self._disk.truncate(JOURNAL, JOURNAL_BYTES_CHECKPOINT)
+        except OSError as error:
+            self._fail("a checkpoint failed; the store must be opened again")
+            raise unavailable(self._disk.root, error) from error
+
+    def _write(
+        self,
+        writes: Sequence[Write],
+        rows: int,
+        *,
+        catalog_end: int | None = None,
+        sessions_end: int | None = None,
+    ) -> None:
+        slot, hint = self.tail.slot, self.tail.hint
+        sequence = hint.sequence + 1
+        size = ENTRY_HEAD_BYTES + sum(len(w.data) + len(w.path) + 16 for w in writes)
+        if size > ENTRY_BYTES_MAX:
+            raise MessageTooLarge("the commit", size, ENTRY_BYTES_MAX)
+        entry, crc = encode_entry(
+            slot,
+            sequence=sequence,
+            previous_crc=hint.entry_crc,
+            first_row=hint.rows,
+            rows=rows,
+            durable_upto=hint.synced_end,
+            synced=self._syncs,
+            writes=writes,
+        )
+        journal_end = hint.journal_end + len(entry)
+        self._append(entry, journal_end)
+        after = replace(
+            hint,
+            journal_end=journal_end,
+            rows=hint.rows + rows,
+            synced_end=journal_end if self._syncs else hint.synced_end,
+            sequence=sequence,
+            entry_crc=crc,
+            catalog_end=hint.catalog_end if catalog_end is None else catalog_end,
+            sessions_end=hint.sessions_end if sessions_end is None else sessions_end,
+        )
+        self._apply(writes, after)
+
+    def _append(self, entry: bytes, journal_end: int) -> None:
+        """The commit point: after this the entry stands, or an error says that it does not."""
+        offset = self.tail.hint.journal_end
+        try:
+            make_room(self._disk, journal_end)
+        except OSError as error:
+            raise unavailable(self._disk.root, error) from error
+        try:
+            self._disk.write(JOURNAL, offset, entry)
+            if self._syncs:
+                self._sync_journal()
+        except BaseException as error:
+            self._take_back((), error)
+            raise
+
+    def _sync_journal(self) -> None:
+        try:
+            self._disk.sync(JOURNAL)
+        except OSError:
+            # Nothing is known after a failed sync. This object stops; the next writer replays.
+            self._fail("a sync failed; the store must be opened again")
+            raise
+
+    def _apply(self, writes: Sequence[Write], after: Hint) -> None:
+        """Segments first, then rows with one write, then the hint: readers see whole commits."""
+        before = self.tail.hint
+        try:
+            for write in writes:
+                if self._disk.size(write.path) > write.offset:
+                    self._disk.truncate(write.path, write.offset)
+                self._disk.write(write.path, write.offset, write.data)
+        except BaseException as error:
+            if self.source.index.last_complete(before.rows) == before.rows:
+                self._take_back(writes, error)
+            self._stands_or_not(error)
+            raise
+        try:
+            self._advance(after)
+        except BaseException as error:
+            self._stands_or_not(error)
+            raise
+
+    def _advance(self, hint: Hint) -> None:
+        write_hint(self._disk, hint)
+        self._tail = Tail(self.tail.slot, hint)
+
+    # ------------------------------------------------------------ when it goes wrong
+
+    def _take_back(self, writes: Sequence[Write], error: BaseException) -> None:
+        """Voids the entry, of which nothing is visible yet (rule R15), and raises WriteFailed.
+
+        Returns where the error was none of the disk's, an interrupt say; raises OutcomeUnknown
+        where the entry may still be found.
+        """
+        hint = self.tail.hint
+        try:
+            self._disk.write(JOURNAL, hint.journal_end, bytes(ENTRY_HEAD_BYTES))
+            self._disk.sync(JOURNAL)
+            for write in writes:
+                if self._disk.size(write.path) > write.offset:
+                    self._disk.truncate(write.path, write.offset)
+        except OSError:
+            self._stands_or_not(error)
+        if isinstance(error, OSError):
+            raise unavailable(self._disk.root, error) from error
+
+    def _stands_or_not(self, error: BaseException) -> None:
+        """The entry is in the journal: the next writer, and that may be this one, settles it."""
+        if isinstance(error, OSError):
+            reason = f"{words(error)}; whether the save stands is settled by the next writer"
+            raise OutcomeUnknown(self._disk.root, reason) from error
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+        if self._tail is not None:
+            try:
+                mark_dirty(self._disk, self._tail)
+            except OSError:
+                return  # the mark is a help, not a need: the journal tells as much
+
+
+@contextmanager
+def holding(disk: Disk, lock: FileLock) -> Iterator[None]:
+    """Holds the writers' lock, with this process named as its holder."""
+    try:
+        lock.acquire()
+    except StoreLocked as error:
+        holder = decode_holder(disk.read(LOCK, 0, LOCK_FILE_BYTES))
+        raise StoreLocked(disk.root, holder, error.lock_timeout_s) from None
+    except OSError as error:
+        raise unavailable(disk.root, error) from error
+    try:
+        _leave_name(disk)
+        yield
+    finally:
+        lock.release()
+
+
+def _leave_name(disk: Disk) -> None:
+    pid = os.getpid()
+    try:
+        if decode_holder(disk.read(LOCK, 0, LOCK_FILE_BYTES)) != pid:
+            disk.write(LOCK, HOLDER_OFFSET, encode_holder(pid))
+    except OSError as error:
+        raise unavailable(disk.root, error) from error

@@ -1,0 +1,43 @@
+"""The catalog's frames: one per stream, in the order of creation. See docs/format.md, "catalog"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgstore.format import FORMAT_VERSION
+from msgstore.format.frame import decode_frame, encode_frame
+
+CATALOG_KIND = "msgstore-catalog"
+ALIGNMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A stream: its 0-based number in the order of creation, and where its first message stands."""
+
+    ordinal: int
+    first_position: int
+    stream_id: str
+
+
+def encode_catalog_header(store_uuid: bytes) -> bytes:
+    return _padded([CATALOG_KIND, FORMAT_VERSION, store_uuid])
+
+
+def decode_catalog_header(frame: bytes | memoryview) -> bytes | None:
+    """The store's uuid, or None if the frame is no catalog header of this version."""
+    elements = decode_frame(frame)
+    return elements[2] if elements[:2] == [CATALOG_KIND, FORMAT_VERSION] else None
+
+
+def encode_catalog_entry(entry: CatalogEntry) -> bytes:
+    return _padded([entry.ordinal, entry.first_position, entry.stream_id])
+
+
+def decode_catalog_entry(frame: bytes | memoryview) -> CatalogEntry:
+    return CatalogEntry(*decode_frame(frame)[:3])
+
+
+def _padded(elements: list[object]) -> bytes:
+    bare = len(encode_frame([*elements, b""]))
+    return encode_frame([*elements, bytes(-bare % ALIGNMENT)])

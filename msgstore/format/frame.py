@@ -1,0 +1,91 @@
+"""The frame: one msgpack array with a checksum in front and its length at both ends.
+
+Segments, catalog and sessions are concatenations of frames. See docs/format.md, "The frame".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import msgpack
+
+# 0    3       4     8       9        13                length-5
+# | dc nn nn | ce crc | ce length | elements …  | ce length |    big-endian; crc covers 8 … end
+HEAD = struct.Struct(">BHBIBI")
+assert HEAD.size == 13
+TAIL = struct.Struct(">BI")
+assert TAIL.size == 5
+LENGTH = struct.Struct(">I")
+
+FRAME_BYTES_MIN = HEAD.size + TAIL.size
+_CRC_START = 8
+_SEALED = struct.Struct(">BHBI")
+
+_pack = msgpack.Packer(autoreset=True).pack
+
+
+def encode_frame(elements: Sequence[Any]) -> bytes:
+    """The frame around `elements`; crc and lengths are added, so it becomes an array of n + 3."""
+    packed = _pack(elements)
+    body = packed[1:] if len(elements) < 16 else packed[3:]
+    return seal(len(elements) + 3, body)
+
+
+def seal(count: int, body: bytes) -> bytes:
+    """The frame around packed elements; `count` is the array's, with crc and both lengths."""
+    length = FRAME_BYTES_MIN + len(body)
+    rest = b"".join((TAIL.pack(0xCE, length), body, TAIL.pack(0xCE, length)))
+    return _SEALED.pack(0xDC, count, 0xCE, crc32(rest)) + rest
+
+
+def decode_frame(frame: bytes | memoryview) -> list[Any]:
+    """The elements of a whole frame without crc and lengths."""
+    elements: list[Any] = msgpack.unpackb(frame, strict_map_key=False)
+    return elements[2:-1]
+
+
+def frame_problem(
+    buffer: bytes | memoryview, offset: int = 0, count: int | None = None
+) -> str | None:
+    """What is wrong with the frame that starts at `offset`, or None if it is whole.
+
+    `cut` means that the buffer ends before the frame does.
+    """
+    if len(buffer) - offset < FRAME_BYTES_MIN:
+        return "cut"
+    array, elements, crc_tag, crc, length_tag, length = HEAD.unpack_from(buffer, offset)
+    if array != 0xDC or crc_tag != 0xCE or length_tag != 0xCE or count not in (None, elements):
+        return "not a frame"
+    if length < FRAME_BYTES_MIN:
+        return "impossible length"
+    if offset + length > len(buffer):
+        return "cut"
+    view = memoryview(buffer)[offset + _CRC_START : offset + length]
+    if crc32(view) != crc:
+        return "checksum"
+    return (
+        None
+        if TAIL.unpack_from(buffer, offset + length - TAIL.size) == (0xCE, length)
+        else "lengths"
+    )
+
+
+def frame_length(buffer: bytes | memoryview, offset: int = 0) -> int:
+    """The length that the frame at `offset` claims; at least 13 bytes must be there."""
+    return int(LENGTH.unpack_from(buffer, offset + 9)[0])
+
+
+def frame_crc(buffer: bytes | memoryview, offset: int = 0) -> int:
+    """The checksum that stands in the frame at `offset`."""
+    return int(LENGTH.unpack_from(buffer, offset + 4)[0])
+
+
+def last_frame_length(tail: bytes | memoryview) -> int | None:
+    """The length of the frame that ends with `tail`, or None where no frame ends there."""
+    if len(tail) < TAIL.size:
+        return None
+    tag, length = TAIL.unpack_from(tail, len(tail) - TAIL.size)
+    return int(length) if tag == 0xCE and length >= FRAME_BYTES_MIN else None

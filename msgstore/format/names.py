@@ -1,0 +1,58 @@
+"""Where things are in a store. See docs/format.md, "The format of a store on disk"."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+try:  # the interpreter's own module: importing hashlib would load OpenSSL, 3 ms of every start
+    from _blake2 import blake2b
+except ImportError:  # an interpreter that keeps it elsewhere
+    from hashlib import blake2b
+
+STORE_JSON = "store.json"
+LOCK = "write.lock"
+JOURNAL = "journal"
+INDEX = "index"
+CATALOG = "catalog"
+SESSIONS = "sessions"
+STREAMS = "streams"
+QUARANTINE = "quarantine"
+RESETTING = "resetting"
+
+SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
+"""A segment that has reached this size takes no more records."""
+_READABLE_CHARS_MAX = 40
+_UNREADABLE = re.compile(r"[^A-Za-z0-9_.-]")
+_SEGMENT = re.compile(
+    r"streams/([0-9a-f]{2})/[A-Za-z0-9_.-]+~([0-9a-f]{32})(?:\.([1-9][0-9]{0,4}))?\.msgpack\Z"
+)
+
+
+@lru_cache(maxsize=65536)
+def stream_stem(stream_id: str) -> str:
+    """`streams/3f/orders-1~3f2c…`: the path of a stream's segments without number and suffix."""
+    digest = blake2b(stream_id.encode(), digest_size=16).hexdigest()
+    readable = _UNREADABLE.sub("_", stream_id[:_READABLE_CHARS_MAX])
+    if readable[0] == ".":
+        readable = "_" + readable[1:]
+    return f"{STREAMS}/{digest[:2]}/{readable}~{digest}"
+
+
+def segment_path(stream_id: str, segment_number: int) -> str:
+    """The path of one segment, relative to the store; never outside of it."""
+    number = f".{segment_number}" if segment_number else ""
+    return f"{stream_stem(stream_id)}{number}.msgpack"
+
+
+def is_data_path(path: str) -> bool:
+    """Whether a journal entry may write to `path`."""
+    if path in (INDEX, CATALOG, SESSIONS):
+        return True
+    match = _SEGMENT.match(path)
+    return match is not None and match[2].startswith(match[1])
+
+
+def hash64(text: str) -> int:
+    """BLAKE2b with a digest of 8 bytes, as a little-endian number."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -1,0 +1,164 @@
+"""A message as bytes: the record frame of a segment, and the segment's header.
+
+See docs/format.md, "Segments". Packing the body is most of the work and needs nothing that is only
+known under the lock; `encode_record` adds the rest.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import msgpack
+
+from msgstore.format import FORMAT_VERSION
+from msgstore.format.frame import decode_frame, encode_frame
+from msgstore.model.clock import format_uuid, parse_uuid, to_datetime, to_us
+from msgstore.model.errors import MessageTooLarge
+from msgstore.model.message import (
+    NO_SESSION,
+    Message,
+    MessageType,
+    PositionalMessage,
+    restore_message,
+    restore_positional,
+)
+from msgstore.model.values import MESSAGE_BYTES_MAX
+
+SEGMENT_KIND = "msgstore-segment"
+RECORD_ELEMENTS = 16
+
+# 0         3       8         13          22      31          36     37
+# | dc 00 10 | ce crc | ce length | cf position | cf time | ce revision | kind | body … | ce length |
+HEAD = struct.Struct(">BHBIBIBQBQBIB")
+assert HEAD.size == 37
+_SEALED = struct.Struct(">BHBI")
+_REST = struct.Struct(">BIBQBQBIB")
+_TAIL = struct.Struct(">BI")
+_OVERHEAD = HEAD.size + _TAIL.size
+assert _SEALED.size + _REST.size == HEAD.size
+
+_KINDS = (MessageType.EVENT, MessageType.COMMAND)
+_pack = msgpack.Packer(autoreset=True).pack
+
+
+def encode_body(message: Message, message_id: str, session_id: str | None) -> bytes:
+    """The elements 7 to 15 of a record. Raises MessageTooLarge."""
+    try:
+        packed: bytes = _pack(
+            (
+                session_id,
+                message.type,
+                message.data,
+                parse_uuid(message_id) or message_id,
+                message.request_id,
+                message.correlation_id,
+                message.causation_id,
+                None if message.timestamp is None else to_us(message.timestamp),
+                message.metadata,
+            )
+        )
+    except (ValueError, OverflowError) as error:  # msgpack's own limit of 2**32 - 1 bytes
+        raise MessageTooLarge("the message", MESSAGE_BYTES_MAX + 1, MESSAGE_BYTES_MAX) from error
+    if len(packed) > MESSAGE_BYTES_MAX:
+        raise MessageTooLarge("the message", len(packed), MESSAGE_BYTES_MAX)
+    return packed[1:]
+
+
+def encode_record(
+    body: bytes, position: int, time_us: int, revision: int, is_command: bool
+) -> bytes:
+    """The whole record frame around a body."""
+    length = _OVERHEAD + len(body)
+    rest = b"".join(
+        (
+            _REST.pack(0xCE, length, 0xCF, position, 0xCF, time_us, 0xCE, revision, is_command),
+            body,
+            _TAIL.pack(0xCE, length),
+        )
+    )
+    return _SEALED.pack(0xDC, RECORD_ELEMENTS, 0xCE, crc32(rest)) + rest
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHead:
+    """What stands at fixed places of a record; nothing is unpacked to know it."""
+
+    crc: int
+    length: int
+    position: int
+    time_us: int
+    revision: int
+    is_command: bool
+
+
+def decode_head(buffer: bytes | memoryview, offset: int = 0) -> RecordHead | None:
+    """The head of the record at `offset`, unchecked but for its tags; None where no record starts."""
+    if len(buffer) - offset < HEAD.size:
+        return None
+    fields = HEAD.unpack_from(buffer, offset)
+    if fields[0:3:2] != (0xDC, 0xCE) or fields[1] != RECORD_ELEMENTS:
+        return None
+    if fields[4::2] != (0xCE, 0xCF, 0xCF, 0xCE, fields[12]) or fields[12] > 1:
+        return None
+    return RecordHead(fields[3], fields[5], fields[7], fields[9], fields[11], bool(fields[12]))
+
+
+def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessage:
+    """The message of a whole record frame, whose checksum has been looked at."""
+    position, time_us, revision, kind, session_id, *body = decode_frame(frame)
+    return restore_positional(
+        stream_id,
+        decode_body(body),
+        _KINDS[kind],
+        revision,
+        position,
+        to_datetime(time_us),
+        session_id or NO_SESSION,
+    )
+
+
+def decode_body(body: list[Any]) -> Message:
+    """The message of elements 8 to 15."""
+    type_, data, id_, request_id, correlation_id, causation_id, timestamp_us, metadata = body
+    return restore_message(
+        type_,
+        data,
+        format_uuid(id_) if isinstance(id_, bytes) else id_,
+        request_id,
+        correlation_id,
+        causation_id,
+        None if timestamp_us is None else to_datetime(timestamp_us),
+        metadata,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    store_uuid: bytes
+    stream_id: str
+    segment_number: int
+    first_revision: int
+
+
+def encode_segment_header(header: SegmentHeader) -> bytes:
+    return encode_frame(
+        (
+            SEGMENT_KIND,
+            FORMAT_VERSION,
+            header.store_uuid,
+            header.stream_id,
+            header.segment_number,
+            header.first_revision,
+        )
+    )
+
+
+def decode_segment_header(frame: bytes | memoryview) -> SegmentHeader | None:
+    """The header in a whole frame, or None where the frame is no segment header of this version."""
+    elements = decode_frame(frame)
+    if len(elements) != 6 or elements[:2] != [SEGMENT_KIND, FORMAT_VERSION]:
+        return None
+    return SegmentHeader(*elements[2:])
