@@ -117,12 +117,12 @@ class Content:
 # ---------------------------------------------------------------- packed messages
 
 
-def pack_requests(requests: Sequence[SaveRequest]) -> dict[int, list[bytes]]:
-    """The packed messages by the `id()` of their request. An error names its request."""
-    packed = {}
+def pack_requests(requests: Sequence[SaveRequest]) -> list[list[bytes]]:
+    """The packed messages of each request. An error names its request."""
+    packed = []
     for index, request in enumerate(requests):
         try:
-            packed[id(request)] = [_pack(message) for message in request.messages]
+            packed.append([_pack(message) for message in request.messages])
         except MsgStoreError as error:
             error.request_index = index
             raise

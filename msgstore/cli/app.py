@@ -3,8 +3,13 @@
 import os
 import signal
 import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 from msgstore.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from typer._click.exceptions import UsageError
 
 
 def main() -> None:
@@ -14,6 +19,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Carries out one command line and returns its exit code; all errors end here."""
     settings = Settings(os.environ)
+    _prepare_streams()
     try:
         code = _call(arguments, settings)
         sys.stdout.flush()
@@ -28,6 +34,16 @@ def run(arguments: list[str]) -> int:
 
         return report(error, settings.debug)
     return code
+
+
+def _prepare_streams() -> None:
+    """stdout may be closed, or not know all of Unicode: both are no reason to fail."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _call(arguments: list[str], settings: Settings) -> int:
@@ -51,8 +67,9 @@ def _call(arguments: list[str], settings: Settings) -> int:
 
 
 def _explain_usage(error: "UsageError") -> int:
-    from msgstore.cli.errors import USAGE, say_error, write_stderr
     from typer._click.exceptions import NoArgsIsHelpError
+
+    from msgstore.cli.errors import USAGE, say_error, write_stderr
 
     if isinstance(error, NoArgsIsHelpError):
         write_stderr(f"{error.format_message()}\n")

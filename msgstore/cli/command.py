@@ -21,6 +21,9 @@ class Command(TyperCommand):
         super().__init__(*args, **attributes)
         self.params += common_options()
 
+    def collect_usage_pieces(self, ctx: "Context") -> list[str]:
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         write_options(self, ctx, formatter)
 
@@ -39,11 +42,11 @@ class Group(TyperGroup):
         self.params += common_options()
 
     def list_commands(self, ctx: "Context") -> list[str]:
-        return [*self.homes]
+        return [*self.homes, *super().list_commands(ctx)]
 
     def get_command(self, ctx: "Context", cmd_name: str) -> "ClickCommand | None":
         build = self.homes.get(cmd_name)
-        return build() if build else None
+        return build() if build else super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         self.format_commands(ctx, formatter)
@@ -59,7 +62,9 @@ class Group(TyperGroup):
 def common_options() -> list[Any]:
     """`--store`, `-o` and the rest: new objects, whose values go into the Settings of the call."""
     return [
-        _common("--store", metavar="PATH|URL", help=f"The store [MSGSTORE_STORE, else {DEFAULT_STORE}]."),
+        _common(
+            "--store", metavar="PATH|URL", help=f"The store [MSGSTORE_STORE, else {DEFAULT_STORE}]."
+        ),
         _common(
             "-o",
             "--output",
@@ -68,7 +73,9 @@ def common_options() -> list[Any]:
             help=f"{', '.join(FORMATS)} [MSGSTORE_OUTPUT, else table on a terminal, jsonl in a pipe].",
         ),
         _common("--fields", metavar="A,B.C", help="Only these: streamId,message.data.total."),
-        _common("--color", choices=COLORS, metavar="WHEN", help="auto, always or never [NO_COLOR]."),
+        _common(
+            "--color", choices=COLORS, metavar="WHEN", help="auto, always or never [NO_COLOR]."
+        ),
         _common("-q", "--quiet", is_flag=True, help="Print data only."),
         _common("--debug", is_flag=True, help="Show the traceback of an error."),
     ]

@@ -54,7 +54,9 @@ def read_json_slowly(text: bytes) -> Json:
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON: {error.msg} at {_place(error.lineno, error.colno)}") from None
     except UnicodeDecodeError as error:
-        raise NotJson(f"not UTF-8: byte 0x{text[error.start]:02x} at offset {error.start}") from None
+        raise NotJson(
+            f"not UTF-8: byte 0x{text[error.start]:02x} at offset {error.start}"
+        ) from None
     except RecursionError:
         raise NotJson(f"nested deeper than {NESTING_MAX}") from None
 
@@ -82,7 +84,9 @@ def read_data(value: str) -> Json:
     try:
         return read_json(text.removeprefix(b"\xef\xbb\xbf"))
     except NotJson as error:
-        raise BadUsage(f"--data: {error.reason}", """quote it for the shell: --data '{"total": 1}'""")
+        raise BadUsage(
+            f"--data: {error.reason}", """quote it for the shell: --data '{"total": 1}'"""
+        ) from None
 
 
 def _fetch(value: str) -> bytes:
@@ -94,7 +98,9 @@ def _fetch(value: str) -> bytes:
         with open(value[1:], "rb") as file:
             return file.read(INPUT_BYTES_MAX + 1)
     except OSError as error:
-        raise BadUsage(f"--data: {value[1:]}: {error.strerror}", "name a file that can be read")
+        raise BadUsage(
+            f"--data: {value[1:]}: {error.strerror}", "name a file that can be read"
+        ) from None
 
 
 def read_pairs(pairs: list[str], flag: str) -> dict[str, Any]:
@@ -121,4 +127,4 @@ def _read_pair(pair: str, flag: str) -> tuple[str, Json]:
     try:
         return key[:-1], read_json(value.encode("utf-8", "surrogateescape"))
     except NotJson as error:
-        raise BadUsage(f"{flag}: {key[:-1]}: {error.reason}", hint)
+        raise BadUsage(f"{flag}: {key[:-1]}: {error.reason}", hint) from None

@@ -45,4 +45,4 @@ def _from_the_end(known: list[str], steps: int) -> str:
 
 def _list(found: list[str]) -> str:
     shown = ", ".join(found[:_CANDIDATES_MAX])
-    return shown + (f" … (`msgstore sessions` lists all)" if len(found) > _CANDIDATES_MAX else "")
+    return shown + (" … (`msgstore sessions` lists all)" if len(found) > _CANDIDATES_MAX else "")

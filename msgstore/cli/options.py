@@ -5,7 +5,7 @@ from functools import partial
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from msgstore.cli.completion import complete_session, complete_stream
 
@@ -15,9 +15,41 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Stream = Annotated[str, Argument(metavar="STREAM", help="The stream's id.", autocompletion=complete_stream)]
-Limit = Annotated[int | None, Option("-n", "--limit", min=0, metavar="N", help="At most N messages.")]
-Last = Annotated[int | None, Option("--last", min=0, metavar="N", help="The last N messages, in order.")]
+
+def whole_number(text: str | int, least: int = 0) -> int:
+    """Raises BadParameter unless it is a number of `least` or more."""
+    digits = str(text)
+    if digits.isascii() and digits.isdecimal() and len(digits) < 19 and int(digits) >= least:
+        return int(digits)
+    raise BadParameter(f"{digits!r} is not a number of {least} or more.")
+
+
+def number_from_1(text: str | int) -> int:
+    return whole_number(text, least=1)
+
+
+def seconds(text: str | float) -> float:
+    """0 or more, a fraction too. Raises BadParameter."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 <= value < float("inf"):
+        return value
+    raise BadParameter(f"{text!r} is not a number of seconds.")
+
+
+Stream = Annotated[
+    str, Argument(metavar="STREAM", help="The stream's id.", autocompletion=complete_stream)
+]
+Limit = Annotated[
+    int | None,
+    Option("-n", "--limit", parser=whole_number, metavar="N", help="At most N messages."),
+]
+Last = Annotated[
+    int | None,
+    Option("--last", parser=whole_number, metavar="N", help="The last N messages, in order."),
+]
 Reverse = Annotated[bool, Option("-r", "--reverse", help="Newest first.")]
 Session = Annotated[
     str | None,
@@ -34,7 +66,12 @@ Durability = Annotated[
 ]
 LockTimeout = Annotated[
     float,
-    Option("--lock-timeout", min=0, metavar="SECONDS", help="How long to wait for other writers."),
+    Option(
+        "--lock-timeout",
+        parser=seconds,
+        metavar="SECONDS",
+        help="How long to wait for other writers.",
+    ),
 ]
 
 
@@ -59,32 +96,43 @@ def message_filter(
     ] = None,
     type: Annotated[
         list[str] | None,
-        Option("-t", "--type", metavar="TYPE", help="The message's type; repeat for any of several."),
+        Option(
+            "-t", "--type", metavar="TYPE", help="The message's type; repeat for any of several."
+        ),
     ] = None,
     kind: Annotated[Literal["command", "event"] | None, Option("--kind")] = None,
     session: Session = None,
     since: Annotated[
-        str | None, Option("--since", metavar="TIME", help="Recorded then or later: 1h, 14:30, yesterday.")
+        str | None,
+        Option("--since", metavar="TIME", help="Recorded then or later: 1h, 14:30, yesterday."),
     ] = None,
     until: Annotated[
         str | None, Option("--until", metavar="TIME", help="Recorded then or earlier.")
     ] = None,
     from_position: Annotated[
-        int | None, Option("--from-position", min=0, metavar="N", help="At this position or later.")
+        int | None,
+        Option(
+            "--from-position", parser=whole_number, metavar="N", help="At this position or later."
+        ),
     ] = None,
     to_position: Annotated[
-        int | None, Option("--to-position", min=0, metavar="N", help="At this position or earlier.")
+        int | None,
+        Option(
+            "--to-position", parser=whole_number, metavar="N", help="At this position or earlier."
+        ),
     ] = None,
     json: Annotated[
         str | None,
-        Option("--json", metavar="OBJECT", help="Paths into data and the values that must be there."),
+        Option(
+            "--json", metavar="OBJECT", help="Paths into data and the values that must be there."
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
         Option(
             "--where",
             metavar="CONDITION",
-            help="PATH OP VALUE on data, OP one of = != < <= > >= ~ !~; or PATH? if it exists. Repeat for all of several.",
+            help="total>=100, name~^Al, note? (is there). Repeat: all must hold.",
         ),
     ] = None,
 ) -> "MessageFilter":

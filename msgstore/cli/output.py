@@ -79,7 +79,9 @@ class Output:
 
     def _send(self) -> None:
         chunks, self._chunks, self._size_bytes = self._chunks, [], 0
-        sys.stdout.buffer.write(b"".join(chunks))
+        rest = memoryview(b"".join(chunks))
+        while rest:  # under PYTHONUNBUFFERED one write may take only a part
+            rest = rest[sys.stdout.buffer.write(rest) :]
 
 
 def records_output(settings: Settings, shape: Shape) -> Output:
@@ -98,15 +100,19 @@ def _output(settings: Settings, shape: Shape, form: str, alone: bool) -> Output:
     if form in ("table", "wide"):
         from msgstore.cli.render.tables import table_encoder
 
-        return Output(table_encoder(settings, shape, pick, wide=form == "wide", alone=alone), watched)
+        return Output(
+            table_encoder(settings, shape, pick, wide=form == "wide", alone=alone), watched
+        )
     if form == "pretty" and settings.colored:
         from msgstore.cli.render.pretty import ColoredJson
 
-        return Output(ColoredJson(pick), watched)
+        return Output(ColoredJson(settings, pick), watched)
     return Output(_plain_encoder(form, shape, pick, watched, alone), watched)
 
 
-def _plain_encoder(form: str, shape: Shape, pick: Picker | None, watched: bool, alone: bool) -> Encoder:
+def _plain_encoder(
+    form: str, shape: Shape, pick: Picker | None, watched: bool, alone: bool
+) -> Encoder:
     from msgstore.cli import encoders
 
     if form == "csv":

@@ -16,7 +16,7 @@ Examples:
   msgstore query --json '{"orderId": "ord-1"}' --where 'total>=100'
   msgstore query --stream 'orders-*' --fields position,type,data.total -o csv
   msgstore query --kind command --since 1h --count
-  msgstore query --request-id req-7 -e -q >/dev/null || echo missing
+  msgstore query --request-id req-7 -e >/dev/null || echo missing
 
 All filters must hold. Times: 2026-11-23T14:30 (local, or with Z or an offset), 14:30,
 today, yesterday, 90s, 1h, '1h ago', 2d, 3w, epoch seconds; both ends are included.
@@ -36,23 +36,16 @@ def query(
         bool, Option("-e", "--exit-status", help="Exit with 1 if nothing matches.")
     ] = False,
 ) -> int:
-    """Print the messages that match, in the order in which they were recorded."""
-    from dataclasses import replace
-
+    """Print the messages that match."""
     from msgstore.cli.errors import DONE, NEGATIVE
-    from msgstore.cli.reading import Window, print_messages
+    from msgstore.cli.reading import Window, matching, print_messages
 
     window = Window(limit, last, reverse)
     with ctx.obj.open_store() as store:
         filter = select(store)
-
-        def read(count, direction, first=None):
-            part = filter if first is None else replace(filter, from_position=first.position)
-            return store.get_all_messages(part, count, direction=direction)
-
         if count:
             found = window.cap(store.count_messages(filter))
             print(found)
         else:
-            found = print_messages(ctx.obj, window.of(read))
+            found = print_messages(ctx.obj, window.of(matching(store, filter)))
     return NEGATIVE if exit_status and not found else DONE

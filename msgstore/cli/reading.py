@@ -1,6 +1,7 @@
 """Which part of what matches is printed: the first N, the last N, newest first."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,8 @@ from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import MESSAGE
 
 if TYPE_CHECKING:
-    from msgstore.model.filter import Direction
+    from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.filter import Direction, MessageFilter
     from msgstore.model.message import PositionalMessage
 
 _HELD_MAX = 10_000
@@ -32,7 +34,9 @@ class Window:
 
     def __init__(self, limit: int | None, last: int | None, reverse: bool) -> None:
         if limit is not None and last is not None:
-            raise BadUsage("-n and --last exclude each other", "-n for the first, --last for the last")
+            raise BadUsage(
+                "-n and --last exclude each other", "-n for the first, --last for the last"
+            )
         self._count = limit if last is None else last
         self._turned = last is not None and not reverse
         self._direction: Direction = "backwards" if reverse else "forwards"
@@ -44,6 +48,34 @@ class Window:
         if self._turned:
             return last_messages(self._count or 0, read)
         return read(self._count, self._direction)
+
+
+def matching(store: "LocalMessageStore", filter: "MessageFilter") -> Read:
+    """Reads what matches in the whole store."""
+
+    def read(
+        count: int | None, direction: "Direction", first: "PositionalMessage | None" = None
+    ) -> Iterator["PositionalMessage"]:
+        part = filter if first is None else replace(filter, from_position=first.position)
+        return store.get_all_messages(part, count, direction=direction)
+
+    return read
+
+
+def of_stream(
+    store: "LocalMessageStore", stream_id: str, from_revision: int | None, to_revision: int | None
+) -> Read:
+    """Reads one stream between two revisions."""
+
+    def read(
+        count: int | None, direction: "Direction", first: "PositionalMessage | None" = None
+    ) -> Iterator["PositionalMessage"]:
+        start = from_revision if first is None else first.revision
+        return store.get_messages(
+            stream_id, start, count, to_revision=to_revision, direction=direction
+        )
+
+    return read
 
 
 def last_messages(count: int, read: Read) -> Iterator["PositionalMessage"]:

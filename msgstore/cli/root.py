@@ -18,11 +18,12 @@ Examples:
   msgstore tail -f
 
 Environment:
-  MSGSTORE_STORE     the store, where --store does not say [./.msgstore]
-  MSGSTORE_SESSION   the session of a save, where --session does not say
-  MSGSTORE_OUTPUT    the output, where -o does not say
-  NO_COLOR           no colours, where --color does not say
-  MSGSTORE_ALLOW_NETWORK_FS=1   use a store on a network file system, from one host only
+  MSGSTORE_STORE    the store, where --store does not say [./.msgstore]
+  MSGSTORE_SESSION  the session of a save, where --session does not say
+  MSGSTORE_OUTPUT   the output, where -o does not say
+  NO_COLOR          no colours, where --color does not say
+  MSGSTORE_ALLOW_NETWORK_FS=1
+                    use a store on a network file system, from one host only
 
 Exit codes:
 """ + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())
@@ -62,7 +63,9 @@ def _print_version(wanted: bool) -> None:
 def msgstore(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """Record commands and events in streams, on disk, and look at what was recorded."""
+    """Record commands and events in streams, and look at what was recorded."""

@@ -6,7 +6,7 @@ from typer import Argument, Context, Option, Typer
 
 from msgstore.cli.command import Command
 from msgstore.cli.completion import complete_stream
-from msgstore.cli.options import Durability, LockTimeout, Session
+from msgstore.cli.options import Durability, LockTimeout, Session, number_from_1
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -39,12 +39,15 @@ def save(
         list[str] | None,
         Argument(metavar="[KEY=TEXT|KEY:=JSON]...", help="Data; - for JSON Lines, all to STREAM."),
     ] = None,
-    type: Annotated[str | None, Option("-t", "--type", metavar="TYPE", help="The message's type.")] = None,
+    type: Annotated[
+        str | None, Option("-t", "--type", metavar="TYPE", help="The message's type.")
+    ] = None,
     data: Annotated[
         str | None, Option("--data", metavar="JSON|@FILE|-", help="Data, under what the pairs say.")
     ] = None,
     kind: Annotated[
-        Literal["command", "event"] | None, Option("--kind", help="Default: read off the stream's id.")
+        Literal["command", "event"] | None,
+        Option("--kind", help="Default: read off the stream's id."),
     ] = None,
     id: Annotated[
         str | None, Option("--id", metavar="ID", help="Saving it twice stores it once.")
@@ -61,10 +64,17 @@ def save(
     session: Session = None,
     expected_revision: Annotated[
         str | None,
-        Option("--expected-revision", metavar="N|none|exists|any", help="Save only if the stream is there."),
+        Option(
+            "--expected-revision",
+            metavar="N|none|exists|any",
+            help="Save only if the stream is there.",
+        ),
     ] = None,
     batch_size: Annotated[
-        int, Option("--batch-size", min=1, metavar="N", help="Lines a commit takes at most.")
+        int,
+        Option(
+            "--batch-size", parser=number_from_1, metavar="N", help="Lines a commit takes at most."
+        ),
     ] = 1000,
     atomic: Annotated[bool, Option("--atomic", help="All lines or none.")] = False,
     durability: Durability = "always",

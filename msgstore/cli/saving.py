@@ -1,6 +1,5 @@
 """What `save` does with its flags."""
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,9 @@ def open_store(
 def build_message(flags: Mapping[str, Any]) -> tuple[Message, "ExpectedRevision"]:
     """The message that the flags describe, and where its stream should stand."""
     if flags["type"] is None:
-        raise BadUsage("the type is missing", "-t TYPE for one message, or - for JSON Lines from stdin")
+        raise BadUsage(
+            "the type is missing", "-t TYPE for one message, or - for JSON Lines from stdin"
+        )
     if flags["atomic"]:
         raise BadUsage("--atomic is for many messages", "msgstore save - --atomic")
     expected = flags["expected_revision"]
@@ -150,7 +151,9 @@ def save_lines(
     with Progress(settings) as progress:
         try:
             if atomic:
-                saver.save_together([line for lines in read_batches(0, batch_size) for line in lines])
+                saver.save_together(
+                    [line for lines in read_batches(0, batch_size) for line in lines]
+                )
             else:
                 for lines in read_batches(0, batch_size):
                     saver.save(lines)

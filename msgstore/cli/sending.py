@@ -82,7 +82,9 @@ class LineSaver:
         if error.request_index is not None:
             number = self._lines_done + _index_of(lines, error.request_index) + 1
             error.reason = f"line {number:,}: {error.reason}"
-        error.add_note(f"saved before it: {self.tally}" if self.tally.messages else "nothing was saved")
+        error.add_note(
+            f"saved before it: {self.tally}" if self.tally.messages else "nothing was saved"
+        )
         return error
 
 

@@ -29,7 +29,9 @@ app = Typer(
 
 Id = Annotated[
     str,
-    Argument(metavar="ID", help="An id or its beginning, last, last~1.", autocompletion=complete_session),
+    Argument(
+        metavar="ID", help="An id or its beginning, last, last~1.", autocompletion=complete_session
+    ),
 ]
 
 
@@ -47,7 +49,10 @@ def sessions(ctx: Context) -> None:
             output.put_all(Session(s, s.session_id == active) for s in store.get_sessions())
 
 
-@app.command(cls=Command, epilog="Examples:\n  msgstore sessions show last\n  msgstore sessions show last -o json")
+@app.command(
+    cls=Command,
+    epilog="Examples:\n  msgstore sessions show last\n  msgstore sessions show last -o json",
+)
 def show(ctx: Context, session: Id) -> None:
     """Print the facts of one session; on a terminal also its last messages."""
     from msgstore.cli.naming import resolve_session
@@ -63,10 +68,14 @@ def show(ctx: Context, session: Id) -> None:
         output.put_all([Session(info, session_id == store.active_session(), latest)])
 
 
-@app.command(cls=Command, epilog="Examples:\n  MSGSTORE_SESSION=$(msgstore sessions start --name nightly)")
+@app.command(
+    cls=Command, epilog="Examples:\n  MSGSTORE_SESSION=$(msgstore sessions start --name nightly)"
+)
 def start(
     ctx: Context,
-    name: Annotated[str | None, Option("--name", metavar="TEXT", help="What people call it.")] = None,
+    name: Annotated[
+        str | None, Option("--name", metavar="TEXT", help="What people call it.")
+    ] = None,
     label: Annotated[
         list[str] | None, Option("--label", metavar="K=V", help="A fact about it; repeatable.")
     ] = None,
@@ -77,13 +86,18 @@ def start(
     from msgstore.cli.json_input import read_labels
 
     labels = read_labels(label)
-    with ctx.obj.open_store(create=True, durability=durability, lock_timeout_s=lock_timeout) as store:
+    with ctx.obj.open_store(
+        create=True, durability=durability, lock_timeout_s=lock_timeout
+    ) as store:
         session_id = store.create_session(name, labels)
         store.activate_session(session_id)
     print(session_id)
 
 
-@app.command(cls=Command, epilog="Examples:\n  msgstore sessions end\n  msgstore sessions end last~1 --status failed")
+@app.command(
+    cls=Command,
+    epilog="Examples:\n  msgstore sessions end\n  msgstore sessions end last~1 --status failed",
+)
 def end(
     ctx: Context,
     session: Annotated[
@@ -104,4 +118,6 @@ def end(
         if session_id is None:
             raise BadUsage("no session is active", "name one: `msgstore sessions` lists them")
         store.end_session(session_id, status)
-        ctx.obj.say(f"ended {session_id}, {counted(store.get_session_info(session_id).message_count, 'message')}")
+        ctx.obj.say(
+            f"ended {session_id}, {counted(store.get_session_info(session_id).message_count, 'message')}"
+        )

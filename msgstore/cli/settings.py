@@ -1,6 +1,5 @@
 """What every command is told: which store, what output, how loud."""
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -44,7 +43,9 @@ class Settings:
         if not chosen:
             return on_terminal if sys.stdout.isatty() else in_pipe
         if chosen not in FORMATS:
-            raise BadUsage(f"MSGSTORE_OUTPUT: {chosen!r} is no output", f"one of {', '.join(FORMATS)}")
+            raise BadUsage(
+                f"MSGSTORE_OUTPUT: {chosen!r} is no output", f"one of {', '.join(FORMATS)}"
+            )
         return chosen
 
     @property
@@ -59,4 +60,3 @@ class Settings:
         """What is not data, on stderr; nothing if it should be quiet."""
         if not self.quiet:
             write_stderr(f"{visible(text)}\n")
-

@@ -1,6 +1,6 @@
 """The kinds of record that commands print, and the fields that `--fields` can name in them."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgstore.cli.errors import BadUsage
 from msgstore.model.values import MISSING, Json, look_up
@@ -123,4 +123,6 @@ def _place(path: str, shape: Shape) -> str:
         return path
     if f"message.{first}" in shape.paths:
         return f"message.{path}"
-    raise BadUsage(f"--fields: {path!r} is no field of a {shape.name}", f"any of {', '.join(shape.paths)}")
+    raise BadUsage(
+        f"--fields: {path!r} is no field of a {shape.name}", f"any of {', '.join(shape.paths)}"
+    )

@@ -26,7 +26,7 @@ def stats(
         Option("--by", help="Count messages by this instead."),
     ] = None,
 ) -> None:
-    """Print totals of the store, or counts by type, stream, session, kind, hour or day."""
+    """Print totals, or counts by type, stream, session, hour …"""
     from msgstore.cli.output import record_output, records_output
     from msgstore.cli.records import counts_of, zone_of
     from msgstore.cli.shapes import STATS, count_shape

@@ -22,10 +22,12 @@ def streams(
     ctx: Context,
     pattern: Annotated[
         str,
-        Argument(metavar="[GLOB]", help="A pattern with * ? [abc].", autocompletion=complete_stream),
+        Argument(
+            metavar="[GLOB]", help="A pattern with * ? [abc].", autocompletion=complete_stream
+        ),
     ] = "*",
 ) -> None:
-    """List streams in the order in which they were begun."""
+    """List streams, oldest first."""
     from msgstore.cli.output import records_output
     from msgstore.cli.shapes import STREAM
     from msgstore.model.filter import MessageFilter

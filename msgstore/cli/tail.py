@@ -6,7 +6,7 @@ from typer import Argument, Context, Option, Typer
 
 from msgstore.cli.command import Command
 from msgstore.cli.completion import complete_stream
-from msgstore.cli.options import Select, with_filters
+from msgstore.cli.options import Select, number_from_1, seconds, whole_number, with_filters
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -28,24 +28,37 @@ process is killed in between, the last message is printed again, and none is mis
 def tail(
     ctx: Context,
     select: Select,
-    stream: Annotated[
+    stream_id: Annotated[
         str | None,
         Argument(metavar="[STREAM]", help="Only this stream.", autocompletion=complete_stream),
     ] = None,
     count: Annotated[
         int | None,
-        Option("-n", "--limit", min=0, metavar="N", help="How many to begin with [10, or all from a given position or cursor on]."),
+        Option(
+            "-n",
+            "--limit",
+            parser=whole_number,
+            metavar="N",
+            help="Begin with the last N [10; all after a position or cursor].",
+        ),
     ] = None,
     follow: Annotated[bool, Option("-f", "--follow", help="Go on with what arrives.")] = False,
     cursor_file: Annotated[
-        str | None, Option("--cursor-file", metavar="FILE", help="Begin after what was printed last time.")
+        str | None,
+        Option("--cursor-file", metavar="FILE", help="Begin after what was printed last time."),
     ] = None,
     timeout: Annotated[
         float | None,
-        Option("--timeout", min=0, metavar="SECONDS", help="With -f: exit with 124 when nothing came for so long."),
+        Option(
+            "--timeout",
+            parser=seconds,
+            metavar="SECONDS",
+            help="With -f: exit 124 when nothing comes for so long.",
+        ),
     ] = None,
     until_count: Annotated[
-        int | None, Option("--until-count", min=1, metavar="N", help="Stop after N messages.")
+        int | None,
+        Option("--until-count", parser=number_from_1, metavar="N", help="Stop after N messages."),
     ] = None,
 ) -> int:
     """Print the last messages, and with -f those that arrive."""
@@ -55,5 +68,5 @@ def tail(
     if timeout is not None and not follow:
         raise BadUsage("--timeout waits for messages to come", "add -f")
     with ctx.obj.open_store() as store:
-        wanted = narrow(select(store), stream)
+        wanted = narrow(select(store), stream_id)
         return Tail(ctx.obj, store, wanted, cursor_file, until_count).run(count, follow, timeout)

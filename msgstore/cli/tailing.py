@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from msgstore.cli.cursor import Cursor
 from msgstore.cli.errors import DONE, TIMED_OUT, BadUsage
 from msgstore.cli.output import records_output
-from msgstore.cli.reading import last_messages
+from msgstore.cli.reading import last_messages, matching
 from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import MESSAGE
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
-    from msgstore.model.filter import Direction, MessageFilter
+    from msgstore.model.filter import MessageFilter
     from msgstore.model.message import PositionalMessage
 
 _DEFAULT_COUNT = 10
@@ -59,7 +59,9 @@ class Tail:
                 self._cursor.keep(self._end)
             if follow and not self._is_complete():
                 self._output.flush()
-                self._print(self._store.follow(self._filter, self._end + 1, timeout_s), at_once=True)
+                self._print(
+                    self._store.follow(self._filter, self._end + 1, timeout_s), at_once=True
+                )
             self._output.end()
         except KeyboardInterrupt:
             self._output.end()
@@ -78,13 +80,9 @@ class Tail:
         if kept is not None or (count is None and self._filter.from_position is not None):
             return self._store.get_all_messages(present)
 
-        def read(
-            count: int | None, direction: "Direction", first: "PositionalMessage | None" = None
-        ) -> Iterator["PositionalMessage"]:
-            part = present if first is None else replace(present, from_position=first.position)
-            return self._store.get_all_messages(part, count, direction=direction)
-
-        return last_messages(_DEFAULT_COUNT if count is None else count, read)
+        return last_messages(
+            _DEFAULT_COUNT if count is None else count, matching(self._store, present)
+        )
 
     def _is_complete(self) -> bool:
         return self._until_count is not None and self._output.count >= self._until_count

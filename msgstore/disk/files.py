@@ -81,7 +81,11 @@ class Disk(Protocol):
 
 
 class _Handle:
-    """An open file, closed when the last one who uses it lets go."""
+    """An open file, closed when the last one who uses it lets go.
+
+    Whoever makes a call on `fd` keeps the handle in a variable of its own meanwhile: another thread
+    may take it out of the cache at any time.
+    """
 
     __slots__ = ("fd", "writable")
 
@@ -110,36 +114,42 @@ class RealDisk:
     def size(self, path: str) -> int:
         """By seeking: on Linux an fstat here would make the next fdatasync half as slow again."""
         try:
-            return os.lseek(self._open(path).fd, 0, os.SEEK_END)
+            file = self._open(path)
+            return os.lseek(file.fd, 0, os.SEEK_END)
         except FileNotFoundError:
             return _NOTHING
 
     def read(self, path: str, offset: int, size: int) -> bytes:
-        fd = self._open(path).fd
-        data = os.pread(fd, size, offset)
+        file = self._open(path)
+        data = os.pread(file.fd, size, offset)
         if len(data) == size or not data:
             return data
         parts = [data]
         missing = size - len(data)
-        while missing and (part := os.pread(fd, missing, offset + size - missing)):
+        while missing and (part := os.pread(file.fd, missing, offset + size - missing)):
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
 
     def write(self, path: str, offset: int, data: bytes) -> None:
-        fd = self._open(path, writable=True).fd
-        written = os.pwrite(fd, data, offset)
+        file = self._open(path, writable=True)
+        written = os.pwrite(file.fd, data, offset)
         while written < len(data):
-            written += os.pwrite(fd, memoryview(data)[written:], offset + written)
+            written += os.pwrite(file.fd, memoryview(data)[written:], offset + written)
 
     def truncate(self, path: str, size: int) -> None:
-        os.ftruncate(self._open(path, writable=True).fd, size)
+        file = self._open(path, writable=True)
+        os.ftruncate(file.fd, size)
 
     def sync(self, path: str) -> None:
-        _sync_data(self._open(path, writable=True).fd)
+        file = self._open(path, writable=True)
+        _sync_data(file.fd)
 
     def sync_folder(self, path: str) -> None:
-        fd = os.open(self._prefix + path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._sync_folder_at(self._prefix + path)
+
+    def _sync_folder_at(self, full: str) -> None:
+        fd = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:
@@ -174,13 +184,19 @@ class RealDisk:
 
     def make_folder(self, path: str) -> None:
         if not path:
-            os.makedirs(self._root, FOLDER_MODE, exist_ok=True)
+            self._make_root()
             return
         try:
             os.mkdir(self._prefix + path, FOLDER_MODE)
         except FileExistsError:
             if os.path.islink(self._prefix + path):
                 raise
+
+    def _make_root(self) -> None:
+        if os.path.isdir(self._root):
+            return
+        os.makedirs(self._root, FOLDER_MODE, exist_ok=True)
+        self._sync_folder_at(os.path.dirname(self._root))
 
     def list(self, path: str) -> list[str]:
         try:

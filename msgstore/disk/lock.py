@@ -111,12 +111,14 @@ class _Waiter(Thread):
         self.done.set()
         self._handover.wait()
         if self._abandoned:
+            # Unlocked too: a child that was forked meanwhile has the same open file.
+            portalocker.unlock(self._fd)
             os.close(self._fd)
 
     def check(self) -> None:
-        self._handover.set()
         if self._error is not None:
             raise self._error
+        self._handover.set()
 
     def abandon(self) -> None:
         self._abandoned = True

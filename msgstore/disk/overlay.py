@@ -17,6 +17,7 @@ class OverlayDisk:
         self._below = below
         self._sizes: dict[str, int] = {}
         self._patches: dict[str, list[tuple[int, bytes]]] = {}
+        self._shown: dict[str, int] = {}  # bytes of the file below that no truncate has cut off
 
     @property
     def root(self) -> str:
@@ -31,10 +32,8 @@ class OverlayDisk:
         end = min(offset + size, self._sizes[path])
         if end <= offset:
             return b""
-        try:
-            below = self._below.read(path, offset, end - offset)
-        except FileNotFoundError:
-            below = b""
+        shown = min(end, self._shown[path]) - offset
+        below = self._below.read(path, offset, shown) if shown > 0 else b""
         out = bytearray(below.ljust(end - offset, b"\0"))
         for start, data in self._overlapping(path, offset, end):
             lo, hi = max(start, offset), min(start + len(data), end)
@@ -47,13 +46,22 @@ class OverlayDisk:
                 yield start, data
 
     def write(self, path: str, offset: int, data: bytes) -> None:
-        size = max(self.size(path), offset + len(data))
-        self._patches.setdefault(path, []).append((offset, bytes(data)))
-        self._sizes[path] = size
+        size = self._take_over(path)
+        self._patches[path].append((offset, bytes(data)))
+        self._sizes[path] = max(size, offset + len(data)) if data else size
 
     def truncate(self, path: str, size: int) -> None:
-        self._patches[path] = [(s, d[: max(0, size - s)]) for s, d in self._patches.get(path, [])]
+        self._take_over(path)
+        self._patches[path] = [(s, d[: max(0, size - s)]) for s, d in self._patches[path]]
+        self._shown[path] = min(self._shown[path], size)
         self._sizes[path] = size
+
+    def _take_over(self, path: str) -> int:
+        """From now on the file has changes here; makes it where there is none. Its size so far."""
+        if path not in self._patches:
+            self._patches[path] = []
+            self._shown[path] = self._sizes[path] = max(0, self._below.size(path))
+        return self._sizes[path]
 
     def sync(self, path: str) -> None: ...
 

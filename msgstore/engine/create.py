@@ -64,6 +64,7 @@ def create(disk: Disk, durability: Durability, now_us: int) -> Identity:
     make_room(disk, JOURNAL_BYTES_FIRST)
     disk.write(JOURNAL, slot.offset, encode_slot(slot))
     disk.sync(JOURNAL)
+    disk.sync_folder("")
     disk.replace(STORE_JSON, encode_identity(identity, now_us))
     return identity
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.counting import session_counts
@@ -233,7 +234,7 @@ class _Verification:
         for reference, stream in self._streams.items():
             stream_id = source.catalog.stream_id(reference)
             for segment in range(stream.segment + 1):
-                self._attempt(lambda s=stream_id, n=segment: source.segments.check_header(s, n))
+                self._attempt(partial(source.segments.check_header, stream_id, segment))
                 expected[segment_path(stream_id, segment)] = (
                     stream.end if segment == stream.segment else None
                 )

@@ -13,7 +13,8 @@ from zlib import crc32
 import msgpack
 
 # 0    3       4     8       9        13                length-5
-# | dc nn nn | ce crc | ce length | elements …  | ce length |    big-endian; crc covers 8 … end
+# | dc nn nn | ce crc | ce length | elements …  | ce length |    big-endian; crc covers 8 … end,
+#                                                                and starts with the count nn nn
 HEAD = struct.Struct(">BHBIBI")
 assert HEAD.size == 13
 TAIL = struct.Struct(">BI")
@@ -38,7 +39,7 @@ def seal(count: int, body: bytes) -> bytes:
     """The frame around packed elements; `count` is the array's, with crc and both lengths."""
     length = FRAME_BYTES_MIN + len(body)
     rest = b"".join((TAIL.pack(0xCE, length), body, TAIL.pack(0xCE, length)))
-    return _SEALED.pack(0xDC, count, 0xCE, crc32(rest)) + rest
+    return _SEALED.pack(0xDC, count, 0xCE, crc32(rest, count)) + rest
 
 
 def decode_frame(frame: bytes | memoryview) -> list[Any]:
@@ -64,7 +65,7 @@ def frame_problem(
     if offset + length > len(buffer):
         return "cut"
     view = memoryview(buffer)[offset + _CRC_START : offset + length]
-    if crc32(view) != crc:
+    if crc32(view, elements) != crc:
         return "checksum"
     return (
         None

@@ -25,7 +25,8 @@ SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
 _READABLE_CHARS_MAX = 40
 _UNREADABLE = re.compile(r"[^A-Za-z0-9_.-]")
 _SEGMENT = re.compile(
-    r"streams/([0-9a-f]{2})/[A-Za-z0-9_.-]+~([0-9a-f]{32})(?:\.([1-9][0-9]{0,4}))?\.msgpack\Z"
+    r"streams/([0-9a-f]{2})/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,39}~([0-9a-f]{32})"
+    r"(?:\.([1-9][0-9]{0,4}))?\.msgpack\Z"
 )
 
 
@@ -34,8 +35,8 @@ def stream_stem(stream_id: str) -> str:
     """`streams/3f/orders-1~3f2c…`: the path of a stream's segments without number and suffix."""
     digest = blake2b(stream_id.encode(), digest_size=16).hexdigest()
     readable = _UNREADABLE.sub("_", stream_id[:_READABLE_CHARS_MAX])
-    if readable[0] == ".":
-        readable = "_" + readable[1:]
+    bare = readable.lstrip(".")
+    readable = "_" * (len(readable) - len(bare)) + bare
     return f"{STREAMS}/{digest[:2]}/{readable}~{digest}"
 
 

@@ -79,7 +79,7 @@ def encode_record(
             _TAIL.pack(0xCE, length),
         )
     )
-    return _SEALED.pack(0xDC, RECORD_ELEMENTS, 0xCE, crc32(rest)) + rest
+    return _SEALED.pack(0xDC, RECORD_ELEMENTS, 0xCE, crc32(rest, RECORD_ELEMENTS)) + rest
 
 
 @dataclass(frozen=True, slots=True)

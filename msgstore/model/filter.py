@@ -276,6 +276,8 @@ def _to_names(value: Iterable[str] | str) -> frozenset[str]:
     if not names:
         raise InvalidFilter("message_names", "must not be empty")
     for name in names:
+        if name is None:
+            raise InvalidFilter("message_names", "None is not the name of a message type")
         _check_part("message_names", name)
     return names
 

@@ -204,7 +204,8 @@ def to_utc(value: object, path: str) -> datetime:
     if value.tzinfo is None:
         raise InvalidMessage(path, "has no time zone")
     try:
-        return value.astimezone(UTC)
+        # UTC repeats no hour: `fold` says nothing there, and would not be stored.
+        return value.astimezone(UTC).replace(fold=0)
     except OverflowError:
         raise InvalidMessage(path, "is outside the years 1 to 9999 in UTC") from None
 

@@ -172,6 +172,7 @@ class _Planner:
         self._heads: dict[str, int] = {}
         self._taken: dict[str, tuple[str, Message, int, int]] = {}
         self._repeats: bool | None = None
+        self._repeated_id = ""
 
     def add(self, index: int, request: SaveRequest, independent: bool) -> None:
         stream_id, messages = request.stream_id, request.messages
@@ -257,12 +258,13 @@ class _Planner:
         return revision, position
 
     def _insist_on_one_kind(self, repeats: bool, messages: Sequence[Message]) -> None:
+        if repeats:
+            self._repeated_id = messages[0].id or ""
         if self._repeats is None:
             self._repeats = repeats
         elif self._repeats is not repeats:
-            known = next((m.id for m in messages if m.id), None)
             raise DuplicateMessageId(
-                known or "", "is in a transaction of which only a part is stored already"
+                self._repeated_id, "is in a transaction of which only a part is stored already"
             )
 
 

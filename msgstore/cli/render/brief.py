@@ -8,7 +8,9 @@ import orjson
 from msgstore.cli.escape import visible
 from msgstore.model.values import Json
 
-_PLAIN = re.compile(r"""[^\s"'={}\[\],]+""")
+# Texts that cannot be taken for anything else go without quotes.
+_PLAIN = re.compile(r"""(?!-?\d[\d.]*\Z|true\Z|false\Z|null\Z)[^\s"'={}\[\],]+""")
+
 
 def brief(data: Json, limit: int | None) -> list[tuple[str, str]]:
     """Pieces of text and what they are: `key`, `text`, `number`, `word`, `json` or `space`.

@@ -35,9 +35,11 @@ class Screen:
         self.width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         self.signs = UNICODE if _takes_unicode(settings) else ASCII
         self._encoding = sys.stdout.encoding or "utf-8"
-        colors = "auto" if settings.colored else None
         self._console = Console(
-            file=io.StringIO(), force_terminal=settings.colored, color_system=colors, no_color=False
+            file=io.StringIO(),
+            force_terminal=settings.colored,
+            color_system="auto" if settings.colored else None,
+            no_color=False,
         )
 
     def draw(self, lines: Iterable[Text]) -> bytes:

@@ -139,9 +139,14 @@ class TransactionClaims(StoreClaims):
     def test_a_transaction_known_in_part(self, store: LocalMessageStore) -> None:
         """A transaction of which only a part is known is refused as a whole."""
         store.save_message("orders", event(1, id="m-1"))
-        with refused(DuplicateMessageId, request_index=1), store.transaction() as transaction:
-            transaction.save_message("orders", event(1, id="m-1"))
-            transaction.save_message("carts", event(2))
+        known, new = event(1, id="m-1"), event(2)
+        for first, second in ((known, new), (new, known)):
+            with (
+                refused(DuplicateMessageId, message_id="m-1", request_index=1),
+                store.transaction() as transaction,
+            ):
+                transaction.save_message("orders", first)
+                transaction.save_message("orders", second)
         assert numbers(store.get_all_messages()) == [1]
 
     def test_an_id_twice_in_a_transaction(self, store: LocalMessageStore) -> None:
