@@ -22,6 +22,7 @@ from msgstore.disk.files import RealDisk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.commit import encode_message
 from msgstore.engine.identity import Durability, check_durability
+from msgstore.engine.opened import OpenedStore
 from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
@@ -81,12 +82,13 @@ class FileMessageStore(LocalSessions, BaseStore):
         if isinstance(lock_timeout_s, bool) or not lock_timeout_s >= 0:
             raise InvalidArgument("lock_timeout_s", f"{lock_timeout_s!r} is not a time in seconds")
         self._disk = RealDisk(self._path)
+        opened = OpenedStore(self._disk)
         self._writer = Writer(
-            self._disk,
+            opened,
             FileLock(os.path.join(self._path, LOCK), lock_timeout_s),
             WriterSettings(durability, create, clock),
         )
-        self._reader = Reader(self._disk, self._recover)
+        self._reader = Reader(opened, self._recover)
         self._current: str | None = None
         self._timer: Timer | None = None
         self._closed = False

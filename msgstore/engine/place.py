@@ -45,20 +45,17 @@ def make_place(disk: Disk, may_create: bool) -> None:
         raise unavailable(disk.root, error) from error
 
 
-def refuse_network(root: str) -> None:
-    """Raises NetworkFileSystem unless the user has allowed it."""
-    kind = network_type(root)
-    if kind is not None and not network_is_allowed():
-        raise NetworkFileSystem(root, f"is on a network file system ({kind})")
-
-
-def network_is_allowed() -> bool:
-    return os.environ.get(ALLOW_NETWORK, "") not in ("", "0")
-
-
 def dependable_boot_id(root: str) -> str | None:
-    """The boot id, or None where it does not tell whether the files survived: on a network."""
-    return boot_id() if network_type(root) is None else None
+    """The boot id, or None where it does not tell whether the files survived: on a network.
+
+    Raises NetworkFileSystem unless the user has allowed stores there.
+    """
+    kind = network_type(root)
+    if kind is None:
+        return boot_id()
+    if os.environ.get(ALLOW_NETWORK, "") in ("", "0"):
+        raise NetworkFileSystem(root, f"is on a network file system ({kind})")
+    return None
 
 
 def check_headers(disk: Disk, store_uuid: bytes) -> None:

@@ -10,30 +10,31 @@ import os
 from collections.abc import Callable
 from threading import RLock
 
-from msgstore.disk.files import Disk
 from msgstore.disk.lock import FileLock
 from msgstore.disk.overlay import OverlayDisk
 from msgstore.engine.create import is_resetting
 from msgstore.engine.failures import unreadable
-from msgstore.engine.identity import Identity, new_token, read_identity
+from msgstore.engine.identity import Identity
 from msgstore.engine.journal import read_hint
-from msgstore.engine.place import check_headers, dependable_boot_id
+from msgstore.engine.opened import OpenedStore
+from msgstore.engine.place import check_headers
 from msgstore.engine.recovery import overlay
 from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.format.hint import Hint
 from msgstore.format.names import LOCK
-from msgstore.model.errors import ReadOnlyStore, StoreNotFound
+from msgstore.model.errors import CorruptRecord, ReadOnlyStore, StoreNotFound
 
 _HINT_TRIES = 8
+_OVERLAY_LOCK_TIMEOUT_S = 30.0
 
 
 class Reader:
     """Takes snapshots. `recover` enters the store as a writer does, and leaves it again."""
 
-    def __init__(self, disk: Disk, recover: Callable[[], None]) -> None:
-        self._disk = disk
+    def __init__(self, opened: OpenedStore, recover: Callable[[], None]) -> None:
+        self._opened = opened
+        self._disk = opened.disk
         self._recover = recover
-        self._source: Source | None = None
         self._overlaid: Snapshot | None = None
         self._lock = RLock()
 
@@ -42,28 +43,21 @@ class Reader:
 
         Raises CorruptRecord, StoreUnavailable.
         """
-        with self._lock:
-            try:
-                return self._look() or self._attach()
-            except OSError as error:
-                raise unreadable(self._disk.root, error) from error
+        try:
+            return self._look() or self._attach()
+        except OSError as error:
+            raise unreadable(self._disk.root, error) from error
 
     def _look(self) -> Snapshot | None:
         """A snapshot if the files are still those we know, at the cost of two system calls."""
-        source = self._source
-        if source is None:
-            return None
-        hint = self._hint()
-        if hint is None or hint.token != source.token:
+        if self._opened.source is None:
             return self._overlaid
-        if self._overlaid is not None:
+        hint = self._hint()
+        source = self._opened.knows(hint)
+        if source is None or hint is None:
             return None
-        return Snapshot(
-            source,
-            source.index.last_complete(hint.rows),
-            hint.sessions_end,
-            hint.catalog_end,
-        )
+        rows = source.index.last_complete(hint.rows)
+        return Snapshot(source, rows, hint.sessions_end, hint.catalog_end)
 
     def _hint(self) -> Hint | None:
         """Read until it is whole: a writer may be at it."""
@@ -73,48 +67,47 @@ class Reader:
         return None
 
     def _attach(self) -> Snapshot | None:
-        self._disk.forget()
-        self._source = self._overlaid = None
-        identity = read_identity(self._disk)
+        identity = self._opened.find()
         if identity is None:
             return None
-        if not self._is_clean():
-            try:
-                self._recover()
-            except ReadOnlyStore:
-                return self._overlay(identity)
-            except StoreNotFound:
-                return None
-            self._disk.forget()
-            identity = read_identity(self._disk)
-            if identity is None:
-                return None
-        check_headers(self._disk, identity.store_uuid)
-        hint = self._hint()
-        if hint is None:
+        if self._take_up(identity) and (snapshot := self._look()) is not None:
+            return snapshot
+        self._opened.source = None
+        try:
+            self._recover()
+        except ReadOnlyStore:
             return self._overlay(identity)
-        self._source = Source(self._disk, identity, hint.token)
+        except StoreNotFound:
+            return None
         return self._look()
 
-    def _is_clean(self) -> bool:
-        """Whether a writer has been here since this boot. A dirty hint is for writers to heed."""
-        hint = self._hint()
-        if hint is None or is_resetting(self._disk):
+    def _take_up(self, identity: Identity) -> bool:
+        """Attaches to the files in place; False while a `reset` is replacing them."""
+        try:
+            self._opened.attach(identity)
+        except CorruptRecord:
+            # Files that are half replaced look damaged. A reset marks itself first, and the store
+            # has another identity when it is done.
+            if not is_resetting(self._disk) and self._opened.find() == identity:
+                raise
             return False
-        return hint.token == new_token(self._disk, dependable_boot_id(self._disk.root))
+        return not is_resetting(self._disk)
 
     def _overlay(self, identity: Identity) -> Snapshot:
-        """Holds the lock shared while the journal is read, so that no writer moves it."""
-        lock = FileLock(os.path.join(self._disk.root, LOCK), lock_timeout_s=30)
-        above = OverlayDisk(self._disk)
-        check_headers(self._disk, identity.store_uuid)
-        lock.acquire(shared=True)
-        try:
-            rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
-        finally:
-            lock.release()
-            lock.close()
-        token = new_token(self._disk, dependable_boot_id(self._disk.root))
-        self._source = Source(above, identity, token)
-        self._overlaid = Snapshot(self._source, rows, sessions_end, catalog_end)
-        return self._overlaid
+        """Holds the lock shared while the journal is read, so that no writer moves it.
+
+        The snapshot stays what this reader sees; a store that others write to is no such case.
+        """
+        with self._lock:
+            above = OverlayDisk(self._disk)
+            check_headers(self._disk, identity.store_uuid)
+            lock = FileLock(os.path.join(self._disk.root, LOCK), _OVERLAY_LOCK_TIMEOUT_S)
+            lock.acquire(shared=True)
+            try:
+                rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
+            finally:
+                lock.release()
+                lock.close()
+            source = Source(above, identity, token=0)
+            self._overlaid = Snapshot(source, rows, sessions_end, catalog_end)
+            return self._overlaid

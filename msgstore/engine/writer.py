@@ -25,7 +25,7 @@ from msgstore.engine.commit import (
 )
 from msgstore.engine.create import create, is_resetting, reset
 from msgstore.engine.failures import unavailable, words
-from msgstore.engine.identity import Durability, new_token, read_identity
+from msgstore.engine.identity import Durability
 from msgstore.engine.journal import (
     JOURNAL_BYTES_CHECKPOINT,
     Tail,
@@ -34,12 +34,8 @@ from msgstore.engine.journal import (
     write_hint,
 )
 from msgstore.engine.message_ids import MessageIds
-from msgstore.engine.place import (
-    check_headers,
-    dependable_boot_id,
-    make_place,
-    refuse_network,
-)
+from msgstore.engine.opened import OpenedStore
+from msgstore.engine.place import make_place
 from msgstore.engine.recovery import Surroundings, begin_generation, enter
 from msgstore.engine.session_log import SessionLog
 from msgstore.engine.snapshot import Snapshot, Source
@@ -87,8 +83,9 @@ class Writer:
     Everything but `exclusive` may only be used inside `with writer.exclusive():`.
     """
 
-    def __init__(self, disk: Disk, lock: FileLock, settings: WriterSettings) -> None:
-        self._disk = disk
+    def __init__(self, opened: OpenedStore, lock: FileLock, settings: WriterSettings) -> None:
+        self._opened = opened
+        self._disk = opened.disk
         self._lock = lock
         self._settings = settings
         self._turn = RLock()
@@ -113,7 +110,7 @@ class Writer:
         with self._turn:
             if self._failure is not None:
                 raise StoreClosed(self._disk.root, self._failure)
-            if self._source is None:
+            if self._opened.source is None:
                 make_place(self._disk, self._settings.create)
             with holding(self._disk, self._lock):
                 try:
@@ -129,8 +126,11 @@ class Writer:
     def _enter(self) -> None:
         """Reads everything afresh; what is cached holds only if nobody else wrote meanwhile."""
         hint = read_hint(self._disk)
-        if self._source is None or hint is None or hint.token != self._source.token:
-            self._attach()
+        source = self._opened.knows(hint) or self._attach()
+        if source is not self._source:
+            self._forget()
+            self._source = source
+            self._ids = MessageIds(source.index)
         known, self._tail = self._tail, None
         tail = enter(self._disk, self._surroundings())
         if known != tail:
@@ -138,28 +138,22 @@ class Writer:
             self._totals = None
         self._tail = tail
 
-    def _attach(self) -> None:
+    def _attach(self) -> Source:
         """First use, another boot, or files that somebody has put in the place of those we knew."""
-        self._disk.forget()
-        self._forget()
-        clock, wanted = self._settings.clock, self._settings.durability
-        refuse_network(self._disk.root)
+        clock, wanted = self._settings.clock, self._settings.durability or "always"
+        identity = self._opened.find()
         if is_resetting(self._disk):
-            reset(self._disk, wanted or "always", clock())
-        identity = read_identity(self._disk)
-        if identity is None:
-            identity = create(self._disk, wanted or "always", clock())
-        check_headers(self._disk, identity.store_uuid)
-        token = new_token(self._disk, dependable_boot_id(self._disk.root))
-        self._source = Source(self._disk, identity, token)
-        self._ids = MessageIds(self._source.index)
+            identity = reset(self._disk, wanted, clock())
+        elif identity is None:
+            identity = create(self._disk, wanted, clock())
+        return self._opened.attach(identity)
 
     def reset(self) -> None:
         """Empties the store."""
         try:
             reset(self._disk, self.durability, self._settings.clock())
-            self._attach()
-            self._tail = enter(self._disk, self._surroundings())
+            self._opened.source = None
+            self._enter()
         except OSError as error:
             raise unavailable(self._disk.root, error) from error
 

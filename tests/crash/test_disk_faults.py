@@ -1,0 +1,90 @@
+"""When the disk refuses a call, a save fails as a whole, or says that it does not know."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+
+import pytest
+from simulated_disk import SimulatedDisk
+from workbench import keepers, open_writer, read_all, save, small_journal
+
+from msgstore import MsgStoreError, OutcomeUnknown, StoreClosed, WriteFailed
+
+FIRST = [[("s0", "a")], [("s1", "b" * 600), ("s0", "c")]]
+NEXT = [("s0", "d" * 600), ("s2", "e")]
+
+
+def prepared(durability: str) -> SimulatedDisk:
+    disk = SimulatedDisk()
+    store = open_writer(disk, durability)
+    for batch in FIRST:
+        save(store, batch)
+    return disk
+
+
+def operations_of_next(durability: str) -> int:
+    disk = prepared(durability)
+    before = disk.operations
+    save(open_writer(disk, durability), NEXT)
+    return disk.operations - before
+
+
+CASES = [
+    (durability, kind, code)
+    for durability in ("always", "os")
+    for kind, code in (("write", errno.ENOSPC), ("write", errno.EIO), ("sync", errno.EIO))
+]
+
+
+@pytest.mark.parametrize(("durability", "kind", "code"), CASES)
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+def test_a_refused_call(durability: str, kind: str, code: int, lasting: bool) -> None:
+    """WriteFailed means nothing was saved; OutcomeUnknown whole or nothing; both for good."""
+    before = [*FIRST[0], *FIRST[1]]
+    with small_journal():
+        for step in range(1, operations_of_next(durability) + 1):
+            disk = prepared(durability)
+            at = disk.operations + step
+
+            def fails(asked: str, path: str, number: int, at: int = at) -> OSError | None:
+                hit = number >= at if lasting else number == at
+                return OSError(code, os.strerror(code), path) if hit and asked == kind else None
+
+            disk.fails = fails
+            store = open_writer(disk, durability)
+            allowed = [before, before + NEXT]
+            try:
+                save(store, NEXT)
+                allowed = [before + NEXT]
+            except OutcomeUnknown:
+                pass
+            except WriteFailed:
+                allowed = [before]
+            disk.fails = lambda asked, path, number: None
+            found = read_all(disk.killed(), durability)
+            assert found in allowed
+            if durability == "always":
+                for keeps in keepers(random.Random(step)):
+                    assert read_all(disk.after_power_loss(keeps), durability) in allowed
+            save(open_writer(disk, durability), [("s0", "later")])
+            settled = read_all(disk, durability)
+            assert settled[:-1] in allowed
+            assert settled[-1] == ("s0", "later")
+
+
+def test_no_save_after_a_failed_sync() -> None:
+    """A failed sync is never tried again: the store object refuses all further changes."""
+    disk = prepared("always")
+    store = open_writer(disk, "always")
+    disk.fails = lambda asked, path, number: (
+        OSError(errno.EIO, "I/O error", path) if asked == "sync" else None
+    )
+    with pytest.raises(MsgStoreError):
+        save(store, NEXT)
+    disk.fails = lambda asked, path, number: None
+    with pytest.raises(StoreClosed):
+        save(store, NEXT)
+    save(open_writer(disk, "always"), NEXT)
+    assert read_all(disk, "always")[-2:] == NEXT

@@ -1,0 +1,107 @@
+"""A writer and a reader over a simulated disk, small enough to crash thousands of times."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from simulated_disk import SimulatedDisk
+
+from msgstore.engine import create, journal, writer
+from msgstore.engine.commit import encode_message
+from msgstore.engine.opened import OpenedStore
+from msgstore.engine.query import select
+from msgstore.engine.reader import Reader
+from msgstore.engine.writer import Writer, WriterSettings
+from msgstore.model.filter import EVERYTHING
+from msgstore.model.message import Message
+from msgstore.model.saving import Known, SaveRequest, plan_saves
+
+Item = tuple[str, str]
+"""A stream and a value."""
+
+_ticks = itertools.count(1_700_000_000_000_000)
+
+
+class NoLock:
+    """Stands in for the flock: these tests run one process at a time."""
+
+    def acquire(self, *, shared: bool = False) -> None: ...
+
+    def release(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def small_journal() -> Iterator[None]:
+    """Checkpoints after a few commits instead of thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (writer, journal):
+            patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", 6000)
+        for module in (journal, create):
+            patch.setattr(module, "JOURNAL_BYTES_FIRST", 16384)
+        yield
+
+
+def open_writer(disk: SimulatedDisk, durability: str) -> Writer:
+    return Writer(
+        OpenedStore(disk), NoLock(), WriterSettings(durability, True, lambda: next(_ticks))
+    )
+
+
+def save(store: Writer, items: list[Item]) -> None:
+    """One commit of one message per item."""
+    requests = [SaveRequest.of(stream, [Message("Test", {"v": value})]) for stream, value in items]
+    encoded = [[encode_message(m, None) for m in request.messages] for request in requests]
+    with store.exclusive():
+        known = Known(store.revision_of, lambda _: None, store.rows + 1)
+        store.commit(plan_saves(requests, known, independent=True).new, encoded, 0)
+
+
+def read_all(disk: SimulatedDisk, durability: str) -> list[Item]:
+    """All messages as a fresh process reads them, by position and by stream, which must agree."""
+
+    opened = OpenedStore(disk)
+
+    def recover() -> None:
+        settings = WriterSettings(durability, True, lambda: next(_ticks))
+        with Writer(opened, NoLock(), settings).exclusive():
+            pass
+
+    snapshot = Reader(opened, recover).snapshot()
+    if snapshot is None:
+        return []
+    found = [
+        (stored.stream_id, stored.message.data["v"])
+        for stored in select(snapshot, EVERYTHING, backwards=False)
+    ]
+    for stream in {stream for stream, _ in found}:
+        own = [m.message.data["v"] for m in snapshot.read_stream(stream, 0, None, backwards=False)]
+        assert own == [value for other, value in found if other == stream]
+    assert snapshot.stats().total_messages == len(found)
+    assert len(list(snapshot.streams())) == len({stream for stream, _ in found})
+    return found
+
+
+def workload(chance: random.Random, commits: int) -> list[list[Item]]:
+    """Commits of one to three messages to three streams, of sizes around a sector."""
+    return [
+        [
+            (f"s{chance.randrange(3)}", f"{number}-{part}-" + "x" * chance.choice([5, 60, 700]))
+            for part in range(chance.choice([1, 1, 2, 3]))
+        ]
+        for number in range(commits)
+    ]
+
+
+def keepers(chance: random.Random) -> list[Callable[[], bool]]:
+    """What a power loss keeps of what was not synced: nothing, all, half, little, most."""
+    return [
+        lambda: False,
+        lambda: True,
+        *(lambda p=p: chance.random() < p for p in (0.5, 0.5, 0.15, 0.85)),
+    ]
