@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from itertools import islice
 from threading import Timer
+from weakref import WeakSet
 
 from msgstore.backends.base import (
     BaseStore,
@@ -34,7 +36,13 @@ from msgstore.model.clock import (
     new_session_id,
     system_clock_us,
 )
-from msgstore.model.errors import InvalidArgument, SessionNotFound, StoreClosed, StoreNotFound
+from msgstore.model.errors import (
+    InvalidArgument,
+    MsgStoreError,
+    SessionNotFound,
+    StoreClosed,
+    StoreNotFound,
+)
 from msgstore.model.filter import (
     Direction,
     MessageFilter,
@@ -81,19 +89,23 @@ class FileMessageStore(LocalSessions, BaseStore):
             check_durability(durability)
         if isinstance(lock_timeout_s, bool) or not lock_timeout_s >= 0:
             raise InvalidArgument("lock_timeout_s", f"{lock_timeout_s!r} is not a time in seconds")
-        self._disk = RealDisk(self._path)
-        opened = OpenedStore(self._disk)
-        self._writer = Writer(
-            opened,
-            FileLock(os.path.join(self._path, LOCK), lock_timeout_s),
-            WriterSettings(durability, create, clock),
-        )
-        self._reader = Reader(opened, self._recover)
+        self._lock_timeout_s = lock_timeout_s
+        self._settings = WriterSettings(durability, create, clock)
         self._current: str | None = None
-        self._timer: Timer | None = None
         self._closed = False
+        self._connect()
+        _all_stores.add(self)
         if self._reader.snapshot() is None and not create:
             raise StoreNotFound(self._path)
+
+    def _connect(self) -> None:
+        """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
+        self._disk = RealDisk(self._path)
+        self._timer: Timer | None = None
+        opened = OpenedStore(self._disk)
+        lock = FileLock(os.path.join(self._path, LOCK), self._lock_timeout_s)
+        self._writer = Writer(opened, lock, self._settings)
+        self._reader = Reader(opened, self._recover)
 
     @property
     def path(self) -> str:
@@ -116,7 +128,9 @@ class FileMessageStore(LocalSessions, BaseStore):
             for request in requests
         ]
         if not any(encoded):
-            return self._plan_nothing(requests)
+            return self._plan_unlocked(requests)
+        if self._snapshot() is None:
+            self._plan_unlocked(requests)  # a refused save does not make a store
         with self._writer.exclusive() as writer:
             number = writer.sessions().open_session(session_id).number if session_id else 0
             plan = plan_saves(requests, self._known(writer), independent=independent)
@@ -135,8 +149,8 @@ class FileMessageStore(LocalSessions, BaseStore):
 
         return Known(writer.revision_of, find, writer.rows + 1)
 
-    def _plan_nothing(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
-        """Saves of no messages: an answer without a write, and without a store."""
+    def _plan_unlocked(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
+        """The answer to saves that write nothing, or into no store: without a lock."""
 
         def revision_of(stream_id: str) -> int:
             info = self.get_stream_info(stream_id)
@@ -439,7 +453,8 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def _sync_now(self) -> None:
         self._timer = None
-        if not self._closed:
+        # What fails here is not lost: the writer refuses the next change, and says why.
+        with suppress(MsgStoreError):
             self.flush()
 
     def _cancel_timer(self) -> bool:
@@ -447,6 +462,17 @@ class FileMessageStore(LocalSessions, BaseStore):
         if timer is not None:
             timer.cancel()
         return timer is not None
+
+
+_all_stores: WeakSet[FileMessageStore] = WeakSet()
+
+
+def _connect_in_child() -> None:
+    for store in list(_all_stores):
+        store._connect()
+
+
+os.register_at_fork(after_in_child=_connect_in_child)
 
 
 def _at_most(

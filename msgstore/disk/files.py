@@ -105,6 +105,7 @@ class RealDisk:
         self._prefix = os.path.join(root, "")
         self._handles: OrderedDict[str, _Handle] = OrderedDict()
         self._lock = Lock()
+        self._has_written = False
         _all_disks.add(self)
 
     @property
@@ -237,16 +238,25 @@ class RealDisk:
             if handle is not None and (handle.writable or not writable):
                 self._handles.move_to_end(path)
                 return handle
-            handle = _Handle(self._open_file(path, writable), writable)
+            # Who writes will write to what it reads: one open file then serves for both.
+            handle = self._open_for_both(path) if self._has_written and not writable else None
+            handle = handle or _Handle(self._open_file(path, writable), writable)
             self._handles[path] = handle
             if len(self._handles) > _HANDLES_MAX:
                 self._handles.popitem(last=False)
             return handle
 
+    def _open_for_both(self, path: str) -> _Handle | None:
+        try:
+            return _Handle(os.open(self._prefix + path, os.O_RDWR | _BASE_FLAGS), True)
+        except (PermissionError, IsADirectoryError):
+            return None
+
     def _open_file(self, path: str, writable: bool) -> int:
         full = self._prefix + path
         if not writable:
             return os.open(full, os.O_RDONLY | _BASE_FLAGS)
+        self._has_written = True
         flags = os.O_RDWR | os.O_CREAT | _BASE_FLAGS
         try:
             return os.open(full, flags, FILE_MODE)

@@ -7,7 +7,7 @@ A flock belongs to the open file. There are no PID files, nothing is unlinked, n
 from __future__ import annotations
 
 import os
-from threading import Event, Thread
+from threading import TIMEOUT_MAX, Event, Thread
 from types import TracebackType
 from typing import Literal
 from weakref import WeakSet
@@ -66,7 +66,7 @@ class FileLock:
         waiter = _Waiter(fd, flags)
         waiter.start()
         try:
-            if waiter.done.wait(self._lock_timeout_s):
+            if waiter.done.wait(min(self._lock_timeout_s, TIMEOUT_MAX)):
                 waiter.check()
                 return
         except BaseException:

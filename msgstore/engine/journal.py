@@ -57,9 +57,10 @@ class Entry:
 
 def read_hint(disk: Disk) -> Hint | None:
     """The hint, or None where there is none or it is torn."""
-    if disk.size(LOCK) < HINT_BYTES:
+    try:
+        return decode_hint(disk.read(LOCK, 0, HINT_BYTES))
+    except FileNotFoundError:
         return None
-    return decode_hint(disk.read(LOCK, 0, HINT_BYTES))
 
 
 def write_hint(disk: Disk, hint: Hint) -> None:
@@ -68,9 +69,10 @@ def write_hint(disk: Disk, hint: Hint) -> None:
 
 def read_slots(disk: Disk) -> list[Slot]:
     """The valid slots, the one of the highest generation last."""
-    if disk.size(JOURNAL) < 0:
+    try:
+        head = disk.read(JOURNAL, 0, SLOT_STRIDE + SLOT_BYTES)
+    except FileNotFoundError:
         return []
-    head = disk.read(JOURNAL, 0, SLOT_STRIDE + SLOT_BYTES)
     slots = [decode_slot(head, offset) for offset in (0, SLOT_STRIDE)]
     valid = [
         s for s, at in zip(slots, (0, SLOT_STRIDE), strict=True) if s is not None and s.offset == at

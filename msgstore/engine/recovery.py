@@ -42,12 +42,12 @@ class Surroundings:
     """Whether what is applied must be on the disk first (durability `always`)."""
 
 
-def enter(disk: Disk, around: Surroundings) -> Tail:
+def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
     """The fast way in, under the lock: believes the hint if everything bears it out, else recovers.
 
-    Costs a constant number of reads on a clean store. Raises CorruptRecord.
+    `hint` was read under this lock. Costs a constant number of reads on a clean store. Raises
+    CorruptRecord.
     """
-    hint = read_hint(disk)
     slots = read_slots(disk)
     if (
         hint is None

@@ -63,11 +63,13 @@ class Segments:
 
     def head(self, stream_id: str, rows: int) -> StreamHead | None:
         """The stream's last message among the first `rows`, or None. Raises CorruptRecord."""
-        for segment in range(self._last_segment(stream_id), -1, -1):
+        first_size = self._disk.size(segment_path(stream_id, 0))
+        if first_size < 0:
+            return None
+        last = 0 if first_size < SEGMENT_BYTES_ROLL else self._last_segment(stream_id)
+        for segment in range(last, -1, -1):
             path = segment_path(stream_id, segment)
-            size = self._disk.size(path)
-            if size < 0:
-                return None
+            size = self._disk.size(path) if segment else first_size
             found = self._last_record(path, segment, size, rows)
             if found is not None:
                 self.check_header(stream_id, segment)
@@ -77,9 +79,7 @@ class Segments:
         return None
 
     def _last_segment(self, stream_id: str) -> int:
-        """The number of the first segment that still has room: by doubling, then by bisection."""
-        if not self._is_full(stream_id, 0):
-            return 0
+        """The last segment of a stream whose first is full: by doubling, then by bisection."""
         full, step = 0, 1
         while self._is_full(stream_id, full + step):
             full, step = full + step, step * 2

@@ -132,7 +132,7 @@ class Writer:
             self._source = source
             self._ids = MessageIds(source.index)
         known, self._tail = self._tail, None
-        tail = enter(self._disk, self._surroundings())
+        tail = enter(self._disk, self._surroundings(), hint)
         if known != tail:
             self._cursors.clear()
             self._totals = None
@@ -366,9 +366,8 @@ class Writer:
         before = self.tail.hint
         try:
             for write in writes:
-                if self._disk.size(write.path) > write.offset:
-                    self._disk.truncate(write.path, write.offset)
                 self._disk.write(write.path, write.offset, write.data)
+                self._cut(write.path, write.offset + len(write.data))
         except BaseException as error:
             if self.source.index.last_complete(before.rows) == before.rows:
                 self._take_back(writes, error)
@@ -379,6 +378,11 @@ class Writer:
         except BaseException as error:
             self._stands_or_not(error)
             raise
+
+    def _cut(self, path: str, end: int) -> None:
+        """Takes off what a commit that never stood may have left behind the end of a file."""
+        if self._disk.size(path) > end:
+            self._disk.truncate(path, end)
 
     def _advance(self, hint: Hint) -> None:
         write_hint(self._disk, hint)
@@ -397,8 +401,7 @@ class Writer:
             self._disk.write(JOURNAL, hint.journal_end, bytes(ENTRY_HEAD_BYTES))
             self._disk.sync(JOURNAL)
             for write in writes:
-                if self._disk.size(write.path) > write.offset:
-                    self._disk.truncate(write.path, write.offset)
+                self._cut(write.path, write.offset)
         except OSError:
             self._stands_or_not(error)
         if isinstance(error, OSError):

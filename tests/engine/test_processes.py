@@ -1,0 +1,173 @@
+"""One store used by forked children, by several objects, and for several kinds of durability."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from msgstore import (
+    FileMessageStore,
+    InvalidArgument,
+    Message,
+    NetworkFileSystem,
+    StoreNotFound,
+    StoreUnavailable,
+    WrongExpectedRevision,
+)
+
+
+def test_a_forked_child_saves_on_its_own(tmp_path: Path) -> None:
+    """A child goes on with an object it inherited, also while a thread of its parent held it."""
+    store = FileMessageStore(tmp_path / "store")
+    store.save_message("a", Message("Parent"))
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store._writer.exclusive():
+            held.set()
+            release.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    pid = os.fork()
+    if pid == 0:
+        store.save_message("a", Message("Child"))
+        os._exit(0)
+    release.set()
+    holder.join()
+    assert os.waitpid(pid, 0)[1] == 0
+    store.save_message("a", Message("Parent"))
+    names = [stored.message.type for stored in store.get_messages("a")]
+    assert names == ["Parent", "Child", "Parent"]
+    store.close()
+
+
+def test_two_objects_in_turn(tmp_path: Path) -> None:
+    """What one object saved, the other builds on and reads at once."""
+    one, other = FileMessageStore(tmp_path / "store"), FileMessageStore(tmp_path / "store")
+    for number in range(10):
+        for store in (one, other):
+            store.save_message("a", Message("Step"), expected_revision=store_head(other))
+        assert store_head(one) == store_head(other) == 2 * number + 1
+    one.close()
+    other.close()
+
+
+def store_head(store: FileMessageStore) -> int:
+    info = store.get_stream_info("a")
+    return -1 if info is None else info.revision
+
+
+def test_reset_by_another_object(tmp_path: Path) -> None:
+    """After somebody emptied the store, others see it empty and save from position 1."""
+    one, other = FileMessageStore(tmp_path / "store"), FileMessageStore(tmp_path / "store")
+    one.save_message("a", Message("Old"))
+    other.save_message("a", Message("Old"))
+    one.reset()
+    assert list(other.get_all_messages()) == []
+    saved = other.save_message("a", Message("New"))
+    assert (saved.first_position, saved.first_revision) == (1, 0)
+    assert [m.message.type for m in one.get_all_messages()] == ["New"]
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("durability", ["always", "batch", "os"])
+def test_durability_is_the_stores_own(tmp_path: Path, durability: str) -> None:
+    """A store keeps the durability it was made with, unless an opener asks for another."""
+    with FileMessageStore(tmp_path / "store", durability=durability) as store:
+        store.save_message("a", Message("First"))
+        store.flush()
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_message("a", Message("Second"))
+        assert store._writer.durability == durability
+    with FileMessageStore(tmp_path / "store", durability="always") as store:
+        store.save_message("a", Message("Third"))
+        assert [m.revision for m in store.get_messages("a")] == [0, 1, 2]
+
+
+def test_wrong_arguments(tmp_path: Path) -> None:
+    """Durability and time-outs are checked before anything is touched."""
+    with pytest.raises(InvalidArgument):
+        FileMessageStore(tmp_path / "store", durability="sometimes")
+    with pytest.raises(InvalidArgument):
+        FileMessageStore(tmp_path / "store", lock_timeout_s=-1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_places_that_are_no_store(tmp_path: Path) -> None:
+    """A missing store, a file, a folder of other things: each refused, none touched."""
+    with pytest.raises(StoreNotFound):
+        FileMessageStore(tmp_path / "missing", create=False)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreUnavailable):
+        FileMessageStore(tmp_path / "file").save_message("a", Message("A"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("x")
+    with pytest.raises(StoreUnavailable, match="other things"):
+        FileMessageStore(tmp_path / "full").save_message("a", Message("A"))
+    assert [p.name for p in (tmp_path / "full").iterdir()] == ["letter.txt"]
+
+
+def test_a_refused_save_creates_nothing(tmp_path: Path) -> None:
+    """The first save makes the store; an empty one, and one that cannot go through, do not."""
+    store = FileMessageStore(tmp_path / "store")
+    assert store.save_messages("a", []).count == 0
+    assert store.get_stats().total_messages == 0
+    assert list(store.get_all_messages()) == []
+    with pytest.raises(WrongExpectedRevision):
+        store.save_message("a", Message("A"), expected_revision=3)
+    assert not (tmp_path / "store").exists()
+
+
+def test_permissions(tmp_path: Path) -> None:
+    """Folders are for their owner alone, and so are files."""
+    before = os.umask(0)
+    try:
+        with FileMessageStore(tmp_path / "store") as store:
+            store.save_message("a", Message("A"))
+    finally:
+        os.umask(before)
+    for path in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_network_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store on a network file system is refused unless the user allows it."""
+    monkeypatch.setattr("msgstore.engine.place.network_type", lambda root: "nfs4")
+    with pytest.raises(NetworkFileSystem):
+        FileMessageStore(tmp_path / "store").save_message("a", Message("A"))
+    monkeypatch.setenv("MSGSTORE_ALLOW_NETWORK_FS", "1")
+    for revision in range(3):
+        with FileMessageStore(tmp_path / "store") as store:
+            assert store.save_message("a", Message("A")).first_revision == revision
+            assert store.save_message("b", Message("A")).first_revision == revision
+
+
+def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copied store in a read-only place is read through its journal, and not written to."""
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_messages("a", [Message("A", {"n": n}) for n in range(5)])
+        run = store.create_session("run")
+        store.save_message("b", Message("B"))
+    (tmp_path / "store" / "write.lock").write_bytes(bytes(136))  # as after another boot
+    before = {p: p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file()}
+
+    def refused(*args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for call in ("write", "truncate", "replace", "remove"):
+        monkeypatch.setattr(f"msgstore.disk.files.RealDisk.{call}", refused)
+    with FileMessageStore(tmp_path / "store", create=False) as store:
+        assert [m.position for m in store.get_all_messages()] == [1, 2, 3, 4, 5, 6]
+        assert store.get_session_info(run).message_count == 1
+        assert store.get_stats().total_streams == 2
+        with pytest.raises(StoreUnavailable):
+            store.save_message("a", Message("A"))
+    after = {p: p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file()}
+    assert after == before
