@@ -151,7 +151,10 @@ class Segments:
     def check_header(self, stream_id: str, segment: int) -> SegmentHeader:
         """The segment's header. Raises CorruptRecord unless it names this store and this stream."""
         path = segment_path(stream_id, segment)
-        buffer = self._disk.read(path, 0, _HEADER_BYTES_MAX)
+        try:
+            buffer = self._disk.read(path, 0, _HEADER_BYTES_MAX)
+        except FileNotFoundError:
+            raise CorruptRecord(path, 0, "the segment is missing", stream_id=stream_id) from None
         problem = frame_problem(buffer)
         header = None if problem else decode_segment_header(buffer[: frame_length(buffer)])
         if header is None:
@@ -211,7 +214,10 @@ class Segments:
 
     def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
         path = segment_path(head.stream_id, segment)
-        return path, head.end if segment == head.segment else self._disk.size(path)
+        end = head.end if segment == head.segment else self._disk.size(path)
+        if end < 0:
+            raise CorruptRecord(path, 0, "the segment is missing", stream_id=head.stream_id)
+        return path, end
 
     def _segment_of(self, head: StreamHead, revision: int) -> int:
         """The segment that holds a revision: by bisection over the headers."""
