@@ -28,7 +28,7 @@ _make_venv() {
     local log
     if ! log=$("$1" -m venv --clear "$venv" 2>&1); then
         if ! "$1" -m venv --clear --without-pip "$venv" >/dev/null 2>&1 ||
-            ! "$1" -m pip --python "$venv/bin/python" install --quiet pip; then
+            ! "$1" -m pip --python "$venv/bin/python" install -qq pip; then
             printf '%s\n' "$log" >&2
             return 1
         fi
@@ -44,6 +44,6 @@ make_environment() {
     fi
     echo "making $venv with $("$python" --version)" >&2
     _make_venv "$python"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e "$repository[dev]" >&2
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$repository[dev]" >&2
     printf '%s\n' "$wanted" >"$venv/made-for"
 }
