@@ -249,7 +249,9 @@ class RealDisk:
     def _open_for_both(self, path: str) -> _Handle | None:
         try:
             return _Handle(os.open(self._prefix + path, os.O_RDWR | _BASE_FLAGS), True)
-        except (PermissionError, IsADirectoryError):
+        except FileNotFoundError:
+            raise
+        except OSError:  # a read-only disk, say; whether it can be read the next call tells
             return None
 
     def _open_file(self, path: str, writable: bool) -> int:

@@ -57,6 +57,13 @@ class Catalog:
                 return
             yield offset // ALIGNMENT, entry
 
+    def reference_of(self, stream_id: str, rows: int) -> int | None:
+        """The reference of a stream, by walking all of them: for when its segment cannot tell."""
+        for reference, entry in self.entries(self.end(HEADER_BYTES), rows):
+            if entry.stream_id == stream_id:
+                return reference
+        return None
+
     def end(self, known_end: int) -> int:
         """Where the last whole frame ends, at `known_end` or behind it."""
         end = known_end

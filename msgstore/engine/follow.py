@@ -35,7 +35,7 @@ def follow(
     known: Snapshot | None = None
     while True:
         snapshot = look()
-        if snapshot and known and snapshot.source is not known.source:
+        if snapshot and known and snapshot.store_uuid != known.store_uuid:
             next_position = 1  # the store was emptied, and positions began anew
         known = snapshot or known
         if snapshot is not None and snapshot.rows >= next_position:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from msgstore.disk.files import Disk
 from msgstore.format.names import INDEX
 from msgstore.format.row import (
@@ -14,6 +16,7 @@ from msgstore.format.row import (
 from msgstore.model.errors import CorruptRecord
 
 _BATCH_WINDOW_ROWS = 1024
+_FIND_WINDOW_ROWS = 8192
 
 
 class Index:
@@ -56,6 +59,30 @@ class Index:
         if damaged is not None:
             raise row_damage(damaged)
         return window
+
+    def find_record(
+        self, stream: int, segment: int, offset: int | None, after: int, rows: int
+    ) -> tuple[int, Row] | None:
+        """The visible row, behind position `after`, of the record at this place of a segment.
+
+        An `offset` of None means any place. Scans the index: for when a segment is not what it
+        should be. Raises CorruptRecord.
+        """
+        place = struct.pack("<I", stream)
+        for start in range(after + 1, rows + 1, _FIND_WINDOW_ROWS):
+            window = self.checked_window(start, min(_FIND_WINDOW_ROWS, rows + 1 - start))
+            at = window.find(place)
+            while at >= 0:
+                position = start + at // ROW_BYTES
+                row = decode_row(position, window, at - at % ROW_BYTES)
+                if (
+                    row is not None
+                    and (row.stream, row.segment) == (stream, segment)
+                    and offset in (None, row.offset)
+                ):
+                    return position, row
+                at = window.find(place, at + 1)
+        return None
 
     def last_complete(self, known_rows: int) -> int:
         """The last position of the last whole commit, given that `known_rows` are whole.

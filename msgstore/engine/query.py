@@ -177,10 +177,11 @@ def select(
     sieve = make_sieve(snapshot, wanted)
     if sieve is None:
         return
-    for stretch in _stretches(_passing_rows(snapshot, sieve, backwards)):
-        for stored in snapshot.source.records.fetch_many(stretch):
-            if wanted.matches(stored):
-                yield stored
+    with snapshot.source.blaming_reset():
+        for stretch in _stretches(_passing_rows(snapshot, sieve, backwards)):
+            for stored in snapshot.source.records.fetch_many(stretch):
+                if wanted.matches(stored):
+                    yield stored
 
 
 def passing_windows(
@@ -197,6 +198,7 @@ def passing_windows(
         count = min(rows, high - low + 1)
         start = high - count + 1 if backwards else low
         window = snapshot.source.index.checked_window(start, count)
+        snapshot.source.check_still_there()
         yield window, start, sieve.positions(window, start)
         if backwards:
             high -= count

@@ -7,7 +7,8 @@ permitted, the journal is laid over the files in memory (rule R13).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import RLock
 
 from msgstore.disk.lock import FileLock
@@ -101,13 +102,20 @@ class Reader:
         with self._lock:
             above = OverlayDisk(self._disk)
             check_headers(self._disk, identity.store_uuid)
-            lock = FileLock(os.path.join(self._disk.root, LOCK), _OVERLAY_LOCK_TIMEOUT_S)
-            lock.acquire(shared=True)
-            try:
+            with self._unchanging():
                 rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
-            finally:
-                lock.release()
-                lock.close()
-            source = Source(above, identity, token=0)
+            source = Source(above, identity, token=None)
             self._overlaid = Snapshot(source, rows, sessions_end, catalog_end)
             return self._overlaid
+
+    @contextmanager
+    def _unchanging(self) -> Iterator[None]:
+        """Holds the writers' lock shared; where there is none, nobody can be writing."""
+        lock = FileLock(os.path.join(self._disk.root, LOCK), _OVERLAY_LOCK_TIMEOUT_S)
+        try:
+            with suppress(FileNotFoundError):
+                lock.acquire(shared=True)
+            yield
+        finally:
+            lock.release()
+            lock.close()

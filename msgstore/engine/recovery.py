@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from msgstore.disk.files import Disk
 from msgstore.engine.checkpoint import flush_files
@@ -272,6 +273,8 @@ def _replay(
             touched.add(write.path)
     for path, end in (*ends.sizes.items(), (INDEX, (ends.rows + 1) * ROW_BYTES)):
         if disk.size(path) > end:
+            if quarantine and path == INDEX:
+                _report_discarded(disk, ends.rows)
             if quarantine:
                 _set_aside(disk, path, end)
             disk.truncate(path, end)
@@ -279,18 +282,33 @@ def _replay(
     return touched
 
 
+def _report_discarded(disk: Disk, rows: int) -> None:
+    """Rule R12: after a power loss saves that did not wait for the disk may be gone."""
+    discarded = Index(disk).last_complete(rows) - rows
+    if discarded:
+        first, last = rows + 1, rows + discarded
+        _report(f"positions {first:,} to {last:,} had not reached the disk and are discarded")
+
+
 def _set_aside(disk: Disk, path: str, end: int) -> None:
     """Keeps what is about to be cut, unless it is zeros or there is no room to keep it."""
     cut = disk.read(path, end, min(disk.size(path) - end, _QUARANTINE_BYTES_MAX))
     if not cut.strip(b"\0"):
         return
-    name = f"{QUARANTINE}/{path.replace('/', '_')}.{end}"
-    names = set(disk.list(QUARANTINE))
-    attempt = 0
-    while f"{name}.{attempt}".removeprefix(f"{QUARANTINE}/") in names:
-        attempt += 1
+    name = f"{path.replace('/', '_')}.{end}"
+    taken = set(disk.list(QUARANTINE))
+    attempt = next(n for n in count() if f"{name}.{n}" not in taken)
+    kept = f"{QUARANTINE}/{name}.{attempt}"
     try:
-        disk.write(f"{name}.{attempt}", 0, cut)
+        disk.write(kept, 0, cut)
     except OSError:
         # Recovery must not depend on free space; these bytes were in no commit that stands.
-        return
+        kept = "nowhere: there is no room"
+    _report(f"recovery cut {len(cut):,} bytes of no whole commit from {path}; kept in {kept}")
+
+
+def _report(words: str) -> None:
+    """Said once, where it happens. Without a handler for the logger it goes to stderr."""
+    import logging
+
+    logging.getLogger("msgstore").warning("msgstore: %s", words)

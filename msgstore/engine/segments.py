@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from msgstore.disk.files import Disk
+from msgstore.engine.catalog import Catalog
 from msgstore.engine.index import Index
 from msgstore.format.frame import frame_length, frame_problem, last_frame_length
 from msgstore.format.names import SEGMENT_BYTES_ROLL, segment_path
@@ -54,9 +55,10 @@ class _Found:
 class Segments:
     """Reads segments; what it finds is checked against the index."""
 
-    def __init__(self, disk: Disk, index: Index, store_uuid: bytes) -> None:
+    def __init__(self, disk: Disk, index: Index, catalog: Catalog, store_uuid: bytes) -> None:
         self._disk = disk
         self._index = index
+        self._catalog = catalog
         self._store_uuid = store_uuid
 
     # ------------------------------------------------------------ the end of a stream
@@ -68,9 +70,10 @@ class Segments:
             return None
         last = 0 if first_size < SEGMENT_BYTES_ROLL else self._last_segment(stream_id)
         for segment in range(last, -1, -1):
-            path = segment_path(stream_id, segment)
-            size = self._disk.size(path) if segment else first_size
-            found = self._last_record(path, segment, size, rows)
+            size = first_size
+            if segment:
+                size = self._disk.size(segment_path(stream_id, segment))
+            found = self._last_record(stream_id, segment, size, rows)
             if found is not None:
                 self.check_header(stream_id, segment)
                 end = found.offset + found.head.length
@@ -95,48 +98,67 @@ class Segments:
     def _is_full(self, stream_id: str, segment: int) -> bool:
         return self._disk.size(segment_path(stream_id, segment)) >= SEGMENT_BYTES_ROLL
 
-    def _last_record(self, path: str, segment: int, size: int, rows: int) -> _Found | None:
+    def _last_record(self, stream_id: str, segment: int, size: int, rows: int) -> _Found | None:
         """Steps back over what is not visible yet; where that fails, walks from the front."""
+        path = segment_path(stream_id, segment)
         end = size
         tail_start = max(0, end - _TAIL_BYTES)
         tail = self._disk.read(path, tail_start, end - tail_start)
         while True:
             length = last_frame_length(tail[: end - tail_start])
             if length is None or length > end:
-                return self._last_record_from_front(path, segment, size, rows)
+                break
             start = end - length
             if start < tail_start:
                 tail_start = max(0, min(start, end - _TAIL_BYTES))
                 tail = self._disk.read(path, tail_start, end - tail_start)
             frame = memoryview(tail)[start - tail_start : end - tail_start]
-            if frame_problem(frame):
-                return self._last_record_from_front(path, segment, size, rows)
-            head = decode_head(frame)
+            head = None if frame_problem(frame) else decode_head(frame)
             if head is None:
-                return (
-                    None if start == 0 else self._last_record_from_front(path, segment, size, rows)
-                )
+                break
             if head.position <= rows:
                 row = self.row_pointing_at(segment, start, head)
                 if row is None:
-                    return self._last_record_from_front(path, segment, size, rows)
+                    break
                 return _Found(start, head, row)
             end = start
+        return self._last_record_from_front(stream_id, segment, size, rows)
 
     def _last_record_from_front(
-        self, path: str, segment: int, size: int, rows: int
+        self, stream_id: str, segment: int, size: int, rows: int
     ) -> _Found | None:
+        """The last record before the first place that is none, or not visible.
+
+        What stands from there on was in no commit, or is being written; or else it is damaged, and
+        then a row accounts for it.
+        """
+        path = segment_path(stream_id, segment)
         last = None
+        end = 0
         for offset, frame in self._walk(path, 0, size):
             head = decode_head(frame)
-            if head is None:
-                continue
-            if head.position > rows:
-                break
-            row = self.row_pointing_at(segment, offset, head)
-            if row is None:
-                break
-            last = _Found(offset, head, row)
+            if head is not None:
+                if head.position > rows:
+                    return last
+                row = self.row_pointing_at(segment, offset, head)
+                if row is None:
+                    break
+                last = _Found(offset, head, row)
+            end = offset + len(frame)
+        stream = last.row.stream if last else self._catalog.reference_of(stream_id, rows)
+        if stream is not None:
+            after = last.head.position if last else 0
+            # Without even a header, any record of the segment is one too many.
+            lost = self._index.find_record(stream, segment, end or None, after, rows)
+            if lost is not None:
+                raise CorruptRecord(
+                    path,
+                    end,
+                    "the record is damaged",
+                    stream_id=stream_id,
+                    revision=lost[1].revision,
+                    position=lost[0],
+                )
         return last
 
     def row_pointing_at(self, segment: int, offset: int, head: RecordHead) -> Row | None:

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
-from msgstore.engine.identity import Identity
+from msgstore.engine.identity import Identity, read_identity
 from msgstore.engine.index import Index
+from msgstore.engine.journal import read_hint
 from msgstore.engine.records import Records
 from msgstore.engine.segments import Segments
 from msgstore.engine.session_log import Session, SessionLog, last_event
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
 from msgstore.format.record import decode_record
 from msgstore.model.clock import to_datetime
+from msgstore.model.errors import CorruptRecord, StoreUnavailable
 from msgstore.model.message import PositionalMessage
 from msgstore.model.results import SessionInfo, StoreStats, StreamInfo
 
+_CHECKED_EVERY = 512
+
 
 class Source:
-    """The files of one store; another one after `reset`. `token` is what their hint carries."""
+    """The files of one store; another one after `reset`.
 
-    def __init__(self, disk: Disk, identity: Identity, token: int) -> None:
+    `token` is what their hint carries, None where the journal is only laid over them in memory.
+    """
+
+    def __init__(self, disk: Disk, identity: Identity, token: int | None) -> None:
         self.disk = disk
         self.identity = identity
         self.token = token
         self.index = Index(disk)
-        self.segments = Segments(disk, self.index, identity.store_uuid)
         self.catalog = Catalog(disk)
+        self.segments = Segments(disk, self.index, self.catalog, identity.store_uuid)
         self.records = Records(disk, self.catalog)
         self._sessions = SessionLog(disk)
         self._lock = RLock()
@@ -39,6 +47,24 @@ class Source:
         with self._lock:
             self._sessions.refresh(end)
             return self._sessions
+
+    def check_still_there(self) -> None:
+        """Raises StoreUnavailable once the store was emptied: its files are others from then on."""
+        hint = read_hint(self.disk) if self.token is not None else None
+        if hint is None or hint.token == self.token:
+            return
+        present = read_identity(self.disk)
+        if present is None or present.store_uuid != self.identity.store_uuid:
+            raise StoreUnavailable(self.disk.root, "was emptied while it was read")
+
+    @contextmanager
+    def blaming_reset(self) -> Iterator[None]:
+        """Files that a `reset` replaced under a reader look damaged: this tells the one from the other."""
+        try:
+            yield
+        except CorruptRecord:
+            self.check_still_there()
+            raise
 
     def fetch(self, position: int) -> PositionalMessage:
         """The message at a visible position. Raises CorruptRecord."""
@@ -56,6 +82,10 @@ class Snapshot:
     """The catalog's size when the hint was written; a commit in flight may have added to it."""
 
     @property
+    def store_uuid(self) -> bytes:
+        return self.source.identity.store_uuid
+
+    @property
     def sessions(self) -> SessionLog:
         return self.source.sessions(self.sessions_end)
 
@@ -71,8 +101,13 @@ class Snapshot:
         if head is None:
             return
         last = head.revision if last is None else min(last, head.revision)
-        if first <= last:
-            for frame in self.source.segments.read(head, first, last, backwards=backwards):
+        if first > last:
+            return
+        with self.source.blaming_reset():
+            frames = self.source.segments.read(head, first, last, backwards=backwards)
+            for count, frame in enumerate(frames):
+                if count % _CHECKED_EVERY == _CHECKED_EVERY - 1:
+                    self.source.check_still_there()
                 yield decode_record(frame, stream_id)
 
     def stream_info(self, stream_id: str) -> StreamInfo | None:

@@ -159,6 +159,7 @@ class Writer:
 
     def _surroundings(self) -> Surroundings:
         source = self.source
+        assert source.token is not None, "a writer never works on an overlay"
         return Surroundings(source.identity.store_uuid, source.token, self._syncs)
 
     @property

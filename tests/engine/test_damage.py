@@ -71,6 +71,32 @@ def test_a_damaged_record(path: Path, read: Callable[[FileMessageStore], object]
         assert len(list(store.get_messages("b"))) == 10
 
 
+@pytest.mark.parametrize("spoil", ["flip head", "flip body", "flip end", "cut", "empty"])
+def test_a_damaged_last_record(path: Path, spoil: str) -> None:
+    """The end of a stream is damaged: no read ends early in silence, and no save writes over it."""
+    segment = segment_of(path, "a")
+    content = segment.read_bytes()
+    start = content.rindex(b"\xdc\x00\x10\xce")
+    if spoil == "cut":
+        segment.write_bytes(content[: start + 20])
+    elif spoil == "empty":
+        segment.write_bytes(b"")
+    else:
+        flip(segment, {"flip head": start, "flip body": start + 60, "flip end": -1}[spoil])
+    with FileMessageStore(path) as store:
+        before = segment.read_bytes()
+        for read in (*READS.values(), lambda store: store.get_stream_info("a")):
+            with pytest.raises(CorruptRecord):
+                read(store)
+        with pytest.raises(CorruptRecord):
+            store.save_message("a", Message("Step", {"n": 10}))
+        assert segment.read_bytes() == before
+        assert store.save_message("b", Message("Step")).first_revision == 10
+    with FileMessageStore(path) as store:
+        assert store.verify().findings
+        assert store.verify("a").findings
+
+
 def test_a_missing_segment(path: Path) -> None:
     """Reading by position fails and names the file that is gone."""
     segment = segment_of(path, "a")
@@ -144,8 +170,8 @@ def test_a_missing_journal(path: Path) -> None:
         FileMessageStore(path)
 
 
-def test_what_recovery_cuts_is_kept(path: Path) -> None:
-    """Bytes that no commit accounts for are set aside, and `verify` says so."""
+def test_what_recovery_cuts_is_kept(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes that no commit accounts for are set aside, said to be so, and noted by `verify`."""
     segment = segment_of(path, "b")
     with segment.open("ab") as file:
         file.write(b"left over from a save that never stood")
@@ -153,6 +179,7 @@ def test_what_recovery_cuts_is_kept(path: Path) -> None:
     with FileMessageStore(path) as store:
         assert len(list(store.get_all_messages())) == 20
         assert "1 pieces that recovery set aside" in store.verify().notes[0]
+    assert "recovery cut 38 bytes of no whole commit from streams/" in caplog.text
     kept = next((path / "quarantine").iterdir())
     assert kept.read_bytes() == b"left over from a save that never stood"
 

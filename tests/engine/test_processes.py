@@ -149,6 +149,41 @@ def test_network_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert store.save_message("b", Message("A")).first_revision == revision
 
 
+def test_follow_where_nothing_tells_boots_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an allowed network file system a follower repeats nothing when others write."""
+    monkeypatch.setattr("msgstore.engine.place.network_type", lambda root: "nfs4")
+    monkeypatch.setenv("MSGSTORE_ALLOW_NETWORK_FS", "1")
+    store = FileMessageStore(tmp_path / "store")
+    store.save_messages("a", [Message("A"), Message("A")])
+    following = store.follow(timeout=30)
+    positions = [next(following).position, next(following).position]
+    with FileMessageStore(tmp_path / "store") as other:
+        other.save_message("a", Message("A"))
+    store.save_message("a", Message("A"))
+    positions += [next(following).position, next(following).position]
+    assert positions == [1, 2, 3, 4]
+    store.close()
+
+
+@pytest.mark.parametrize("of_stream", [False, True])
+def test_a_reset_under_a_reader(tmp_path: Path, of_stream: bool) -> None:
+    """Who is in the middle of reading is told, and never given messages of the new history."""
+    store, other = FileMessageStore(tmp_path / "store"), FileMessageStore(tmp_path / "store")
+    batch = [Message("Old", {"fill": "x" * 1000}) for _ in range(3000)]
+    store.save_messages("a", batch)
+    reading = store.get_messages("a") if of_stream else store.get_all_messages()
+    assert next(reading).message.type == "Old"
+    other.reset()
+    other.save_messages("a", [Message("New", {"fill": "x" * 1000}) for _ in range(3000)])
+    with pytest.raises(StoreUnavailable, match="was emptied while it was read"):
+        assert {stored.message.type for stored in reading} == {"Old"}
+    assert {stored.message.type for stored in store.get_messages("a")} == {"New"}
+    store.close()
+    other.close()
+
+
 def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copied store in a read-only place is read through its journal, and not written to."""
     with FileMessageStore(tmp_path / "store") as store:
@@ -169,5 +204,8 @@ def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         assert store.get_stats().total_streams == 2
         with pytest.raises(StoreUnavailable):
             store.save_message("a", Message("A"))
+        (tmp_path / "store" / "write.lock").unlink()  # where none can be made, none is needed
+    with FileMessageStore(tmp_path / "store", create=False) as store:
+        assert store.get_stats().total_messages == 6
     after = {p: p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file()}
-    assert after == before
+    assert before == {**after, tmp_path / "store" / "write.lock": bytes(136)}
