@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -40,9 +40,8 @@ class Group(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.params += common_options()
-
-    def list_commands(self, ctx: "Context") -> list[str]:
-        return [*self.homes, *super().list_commands(ctx)]
+        for name in self.homes:  # Typer lists these names, and suggests from them
+            self.commands[name] = cast("ClickCommand", None)
 
     def get_command(self, ctx: "Context", cmd_name: str) -> "ClickCommand | None":
         build = self.homes.get(cmd_name)

@@ -29,6 +29,8 @@ class Cursor:
     """
 
     def __init__(self, path: str, store: "LocalMessageStore") -> None:
+        if not path:
+            raise BadUsage("--cursor-file: the name is empty", "--cursor-file seen.json")
         if not isinstance(store, Identified):
             raise BadUsage("--cursor-file: this store keeps no identity", "use a store on disk")
         self._path = path

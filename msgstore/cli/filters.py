@@ -22,6 +22,12 @@ _FLAGS = {
     "session_id": "--session",
     "json_filter": "--json",
 }
+_JSON_HINT = """--json '{"orderId": "ord-1"}'"""
+_HINTS = {
+    "--json": _JSON_HINT,
+    "--where": "--where 'total>=100', 'name~^Al', 'note?'",
+    "--stream": "--stream 'orders-*', or the id of one stream",
+}
 
 
 def build_filter(
@@ -45,7 +51,7 @@ def build_filter(
     except InvalidFilter as error:
         flag = _FLAGS.get(error.field, f"--{error.field.replace('_', '-')}")
         reason = error.reason.removeprefix(f"{error.field}: ")
-        raise BadUsage(f"{flag}: {reason}", error.advice) from None
+        raise BadUsage(f"{flag}: {reason}", _HINTS.get(flag, error.advice)) from None
 
 
 def _session(store: "LocalMessageStore", text: str | None) -> str | None:
@@ -63,11 +69,10 @@ def _json(text: str | None) -> Json:
 
     if text is None:
         return None
-    hint = """--json '{"orderId": "ord-1"}'"""
     try:
         value = read_json(text.encode("utf-8", "surrogateescape"))
     except NotJson as error:
-        raise BadUsage(f"--json: {error.reason}", hint) from None
+        raise BadUsage(f"--json: {error.reason}", _JSON_HINT) from None
     if not isinstance(value, dict):
-        raise BadUsage("--json: not an object", hint)
+        raise BadUsage("--json: not an object", _JSON_HINT)
     return value

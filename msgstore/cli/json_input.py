@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from msgstore.cli.errors import BadUsage
-from msgstore.model.errors import RequestError
+from msgstore.model.errors import InvalidMessage, RequestError
 from msgstore.model.values import MESSAGE_BYTES_MAX, NESTING_MAX, Json
 
 # Six bytes of JSON (`\u0041`) can stand for one of a message.
@@ -58,7 +58,7 @@ def read_json_slowly(text: bytes) -> Json:
             f"not UTF-8: byte 0x{text[error.start]:02x} at offset {error.start}"
         ) from None
     except RecursionError:
-        raise NotJson(f"nested deeper than {NESTING_MAX}") from None
+        raise InvalidMessage("JSON", f"nested deeper than {NESTING_MAX}") from None
 
 
 def _place(line: int, column: int) -> str:

@@ -61,8 +61,8 @@ Session = Annotated[
     ),
 ]
 Durability = Annotated[
-    Literal["always", "batch", "os"],
-    Option("--durability", help="When a save is on disk.", show_default=True),
+    Literal["always", "batch", "os"] | None,
+    Option("--durability", help="When a save is on disk [the store's own; always in a new one]."),
 ]
 LockTimeout = Annotated[
     float,

@@ -7,15 +7,17 @@ is watching.
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import Picker, Shape
+from msgstore.model.errors import MsgStoreError
 
 _CHUNK_BYTES = 1 << 16
-_GATHER_S = 0.1
+# A table looks at the rows of its first moments together, to know how wide its columns are.
+_TABLE_GATHER_S = 0.1
 
 
 class Record(Protocol):
@@ -37,26 +39,34 @@ class Encoder(Protocol):
 
 
 class Output:
-    """Where a command puts its records. `count` is how many it has put; `watched`: on a terminal."""
+    """Where a command puts its records. `count` is how many it has put."""
 
-    def __init__(self, encoder: Encoder, watched: bool) -> None:
+    def __init__(
+        self, encoder: Encoder, watched: bool, gather_s: float, say_nothing: Callable[[], None]
+    ) -> None:
         self.count = 0
-        self.watched = watched
+        self._watched = watched
+        self._say_nothing = say_nothing
         self._encoder = encoder
-        self._watched_from = time.monotonic() + _GATHER_S
+        self._at_once_from_s = time.monotonic() + gather_s
         self._chunks: list[bytes] = []
         self._size_bytes = 0
 
     def put(self, record: Record) -> None:
-        """Takes one record; on a terminal it is shown soon, elsewhere when enough has gathered."""
+        """Takes one record; on a terminal it is shown at once, elsewhere when enough has gathered."""
         self.count += 1
         self._write(self._encoder.add(record))
-        if self.watched and time.monotonic() > self._watched_from:
+        if self._watched and time.monotonic() >= self._at_once_from_s:
             self.flush()
 
     def put_all(self, records: Iterable[Record]) -> None:
-        for record in records:
-            self.put(record)
+        """Takes all; if reading them fails, those before it are shown all the same."""
+        try:
+            for record in records:
+                self.put(record)
+        except MsgStoreError:
+            self.flush()
+            raise
         self.end()
 
     def flush(self) -> None:
@@ -66,6 +76,9 @@ class Output:
         sys.stdout.buffer.flush()
 
     def end(self) -> None:
+        """After the last record; on a terminal an empty result is said to be one."""
+        if self._watched and not self.count:
+            self._say_nothing()
         self._write(self._encoder.release() + self._encoder.end())
         self._send()
         sys.stdout.buffer.flush()
@@ -97,17 +110,19 @@ def record_output(settings: Settings, shape: Shape, on_terminal: str = "table") 
 def _output(settings: Settings, shape: Shape, form: str, alone: bool) -> Output:
     watched = sys.stdout.isatty()
     pick = Picker(settings.fields, shape) if settings.fields else None
+    encoder: Encoder
     if form in ("table", "wide"):
         from msgstore.cli.render.tables import table_encoder
 
-        return Output(
-            table_encoder(settings, shape, pick, wide=form == "wide", alone=alone), watched
-        )
-    if form == "pretty" and settings.colored:
+        encoder = table_encoder(settings, shape, pick, wide=form == "wide", alone=alone)
+    elif form == "pretty" and settings.colored:
         from msgstore.cli.render.pretty import ColoredJson
 
-        return Output(ColoredJson(settings, pick), watched)
-    return Output(_plain_encoder(form, shape, pick, watched, alone), watched)
+        encoder = ColoredJson(settings, pick)
+    else:
+        encoder = _plain_encoder(form, shape, pick, watched, alone)
+    gather_s = _TABLE_GATHER_S if form in ("table", "wide") else 0.0
+    return Output(encoder, watched, gather_s, lambda: settings.say(f"no {shape.name}s"))
 
 
 def _plain_encoder(

@@ -94,6 +94,4 @@ def print_messages(settings: Settings, messages: Iterable["PositionalMessage"]) 
     """Prints them as they come, and returns how many there were."""
     output = records_output(settings, MESSAGE)
     output.put_all(messages)
-    if not output.count and output.watched:
-        settings.say("no messages")
     return output.count

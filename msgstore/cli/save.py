@@ -77,7 +77,7 @@ def save(
         ),
     ] = 1000,
     atomic: Annotated[bool, Option("--atomic", help="All lines or none.")] = False,
-    durability: Durability = "always",
+    durability: Durability = None,
     lock_timeout: LockTimeout = 30,
 ) -> None:
     """Save one message, or one for each line of stdin."""

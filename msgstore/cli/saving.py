@@ -38,10 +38,10 @@ def open_store(
     Said by flag, by MSGSTORE_SESSION, or the store's active one. A session that is named must exist,
     and so must its store.
     """
-    named = session or settings.environment.get("MSGSTORE_SESSION")
-    store = settings.open_store(create=not named or named == NO_SESSION, **writing)
+    named = settings.environment.get("MSGSTORE_SESSION") or None if session is None else session
+    store = settings.open_store(create=named in (None, NO_SESSION), **writing)
     try:
-        if not named:
+        if named is None:
             store.use_session(store.active_session())
         elif named != NO_SESSION:
             store.use_session(resolve_session(store, named))

@@ -49,12 +49,16 @@ def sessions(ctx: Context) -> None:
             output.put_all(Session(s, s.session_id == active) for s in store.get_sessions())
 
 
-@app.command(
-    cls=Command,
-    epilog="Examples:\n  msgstore sessions show last\n  msgstore sessions show last -o json",
-)
+SHOW_EPILOG = """
+Examples:
+  msgstore sessions show last
+  msgstore sessions show last~1 -o json
+"""
+
+
+@app.command(cls=Command, epilog=SHOW_EPILOG)
 def show(ctx: Context, session: Id) -> None:
-    """Print the facts of one session; on a terminal also its last messages."""
+    """Print the facts of one session."""
     from msgstore.cli.naming import resolve_session
     from msgstore.cli.output import record_output
     from msgstore.cli.records import Session
@@ -68,9 +72,14 @@ def show(ctx: Context, session: Id) -> None:
         output.put_all([Session(info, session_id == store.active_session(), latest)])
 
 
-@app.command(
-    cls=Command, epilog="Examples:\n  MSGSTORE_SESSION=$(msgstore sessions start --name nightly)"
-)
+START_EPILOG = """
+Examples:
+  msgstore sessions start --name nightly --label host=web-1
+  export MSGSTORE_SESSION=$(msgstore sessions start)
+"""
+
+
+@app.command(cls=Command, epilog=START_EPILOG)
 def start(
     ctx: Context,
     name: Annotated[
@@ -79,10 +88,10 @@ def start(
     label: Annotated[
         list[str] | None, Option("--label", metavar="K=V", help="A fact about it; repeatable.")
     ] = None,
-    durability: Durability = "always",
+    durability: Durability = None,
     lock_timeout: LockTimeout = 30,
 ) -> None:
-    """Start a session, make it the store's active one, and print its id."""
+    """Start a session, make it the active one, and print its id."""
     from msgstore.cli.json_input import read_labels
 
     labels = read_labels(label)
@@ -94,10 +103,14 @@ def start(
     print(session_id)
 
 
-@app.command(
-    cls=Command,
-    epilog="Examples:\n  msgstore sessions end\n  msgstore sessions end last~1 --status failed",
-)
+END_EPILOG = """
+Examples:
+  msgstore sessions end
+  msgstore sessions end last~1 --status failed
+"""
+
+
+@app.command(cls=Command, epilog=END_EPILOG)
 def end(
     ctx: Context,
     session: Annotated[
@@ -105,7 +118,7 @@ def end(
         Argument(metavar="[ID]", help="Default: the active one.", autocompletion=complete_session),
     ] = None,
     status: Annotated[str | None, Option("--status", metavar="TEXT", help="How it went.")] = None,
-    durability: Durability = "always",
+    durability: Durability = None,
     lock_timeout: LockTimeout = 30,
 ) -> None:
     """End a session: it takes no more messages."""

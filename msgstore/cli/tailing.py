@@ -13,6 +13,7 @@ from msgstore.cli.output import records_output
 from msgstore.cli.reading import last_messages, matching
 from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import MESSAGE
+from msgstore.model.errors import MsgStoreError
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
@@ -63,7 +64,7 @@ class Tail:
                     self._store.follow(self._filter, self._end + 1, timeout_s), at_once=True
                 )
             self._output.end()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, MsgStoreError):
             self._output.end()
             raise
         return TIMED_OUT if follow and not self._is_complete() else DONE

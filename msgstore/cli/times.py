@@ -11,9 +11,9 @@ FORMS = (
     "90s, 5m, 1h, '1h ago', 2d, 3w, epoch seconds"
 )
 
-_AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhdw])(?:\s+ago)?")
-_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?")
-_SECONDS = re.compile(r"\d{1,11}(?:\.\d{1,9})?")
+_AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhdw])(?:\s+ago)?", re.ASCII)
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,11}(?:\.\d{1,9})?", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

@@ -156,6 +156,26 @@ class TestTwoObjects(FileClaims):
         assert store.save_message("orders", event(3), -1) == SaveResult("orders", 0, 0, 1, 1, 1)
         assert numbers(other.get_all_messages()) == [3]
 
+    @pytest.mark.parametrize("writes", [True, False], ids=["that writes", "that only reads"])
+    def test_emptied_again_and_again(
+        self, store: LocalMessageStore, other: LocalMessageStore, writes: bool
+    ) -> None:
+        """However often the store is emptied, the other object sees what is there now.
+
+        File systems give the inode of a deleted file to the next one: new files may pass for those
+        that the other object knew.
+        """
+        for number in range(20):
+            store.save_messages("orders", events(number, number))
+            assert numbers(other.get_all_messages()) == [number, number]
+            store.reset()
+            assert list(other.get_all_messages()) == []
+            store.save_message("carts", event(number))
+            assert numbers(other.get_all_messages()) == [number]
+            if writes:
+                assert other.save_message("carts", event(9), 0).last_position == 2
+            store.reset()
+
 
 @pytest.mark.parametrize("form", ["{path}", "file:{path}", "file://{path}", "FILE:{path}"])
 def test_a_store_by_url(tmp_path: Path, form: str) -> None:

@@ -48,11 +48,11 @@ def section(name: str) -> str:
 
 def test_the_walk_sees_all_commands() -> None:
     """The commands are those of the contract."""
-    assert NAMES == [
+    assert [
         *("msgstore", "save", "read", "query", "tail"),
         *("sessions", "sessions show", "sessions start", "sessions end"),
         *("stats", "streams", "show", "verify"),
-    ]
+    ] == NAMES
 
 
 @pytest.mark.parametrize(("name", "command", "context"), COMMANDS, ids=NAMES)

@@ -92,9 +92,10 @@ def _session(session: "Session", screen: Screen) -> "Iterator[Fact | bytes]":
         "state",
         "active" if session.is_active else info.status or ("ended" if info.ended_at else "open"),
     )
+    commands, events = counted(info.command_count, "command"), counted(info.event_count, "event")
     yield (
         "messages",
-        f"{info.message_count:,} ({counted(info.command_count, 'command')}, {counted(info.event_count, 'event')})",
+        f"{info.message_count:,} ({commands}, {events})",
     )
     yield "last activity", moment(info.last_activity)
     latest = [*session.latest]

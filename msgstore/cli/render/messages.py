@@ -33,7 +33,7 @@ def message_columns(screen: Screen) -> list[Column]:
     def kind(m: "PositionalMessage") -> Text:
         is_command = m.message_type is MessageType.COMMAND
         sign = screen.signs.command if is_command else screen.signs.event
-        return Text(f"{sign} {m.message_type}", _COMMAND if is_command else _EVENT)
+        return Text(f"{sign} {m.message_type:<7}", _COMMAND if is_command else _EVENT)
 
     today = datetime.now().astimezone().date()
     return [

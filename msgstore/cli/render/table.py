@@ -43,6 +43,7 @@ class Table:
         self._cells_held = 0
         self._needed = {column.head for column in columns if wide or column.needed is _always}
         self._naturals = {column.head: cell_len(column.head) for column in columns}
+        self._widths: dict[str, int] = {}
         self._head_drawn: tuple[str, ...] = ()
 
     def add(self, record: Any) -> bytes:
@@ -62,6 +63,7 @@ class Table:
         if not rows:
             return b""
         widths = fit([self._wish(c) for c in self._columns if c.head in self._needed], self._width)
+        self._widths = widths
         shown = [(i, c, widths[c.head]) for i, c in enumerate(self._columns) if c.head in widths]
         lines = [self._line([(c, row[i], width) for i, c, width in shown]) for row in rows]
         return self._screen.draw([*self._head(shown), *lines])
@@ -71,6 +73,8 @@ class Table:
 
     def _wish(self, column: Column) -> Wish:
         natural = self._naturals[column.head]
+        if column.whole and column.head in self._widths:  # once drawn, it stays as it is
+            natural = self._widths[column.head]
         least = natural if column.least is None else min(natural, column.least)
         comfortable = max(least, min(natural, column.comfortable))
         return Wish(column.head, natural, comfortable, least, column.rank, column.whole)

@@ -18,14 +18,14 @@ def table_encoder(
     screen = Screen(settings)
     if pick:
         return Table([_field(pick, path) for path in pick.paths], screen, wide)
-    if alone:
-        from msgstore.cli.render.facts import FACTS, Facts
-
-        return Facts(FACTS[shape.name], screen)
     if shape.name == "message":
         from msgstore.cli.render.messages import message_columns
 
         return Table(message_columns(screen), screen, wide)
+    if alone:
+        from msgstore.cli.render.facts import FACTS, Facts
+
+        return Facts(FACTS[shape.name], screen)
     from msgstore.cli.render.lists import COLUMNS
 
     return Table(COLUMNS[shape.name](screen, shape), screen, wide)

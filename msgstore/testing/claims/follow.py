@@ -106,12 +106,15 @@ class FollowClaims(StoreClaims):
 
     def test_other_messages_do_not_keep_it_waiting(self, store: LocalMessageStore) -> None:
         """The timeout counts from the last match: what does not match does not prolong it."""
-        follower = Follower(store.follow(MessageFilter(message_names="Never"), timeout=0.2))
+        # Slow to decide, so that there are new messages whenever the follower looks.
+        wanted = MessageFilter(where="text~x*x*y")
+        follower = Follower(store.follow(wanted, timeout=0.2))
+        batch = [Message("X", {"text": "x" * 300})] * 20
         ended = threading.Event()
 
         def save() -> None:
             while not ended.is_set():
-                store.save_message("orders", event(1))
+                store.save_messages("orders", batch)
 
         saver = threading.Thread(target=save, daemon=True)
         saver.start()

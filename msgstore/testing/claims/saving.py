@@ -15,6 +15,7 @@ from msgstore import (
     InvalidMessage,
     LocalMessageStore,
     Message,
+    MessageTooLarge,
     SaveRequest,
     SaveResult,
     WrongExpectedRevision,
@@ -208,6 +209,16 @@ class SaveEachClaims(StoreClaims):
             SaveRequest.of("orders", events(3), NO_STREAM),
         ]
         with refused(WrongExpectedRevision, request_index=2, stream_id="orders", actual=0):
+            store.save_each(requests)
+        assert_empty(store)
+
+    def test_one_too_large(self, store: LocalMessageStore) -> None:
+        """A save that is refused for its size is named too."""
+        requests = [
+            SaveRequest.of("orders", events(1)),
+            SaveRequest.of("carts", [event(2), Message("X", "x" * 16_777_216)]),
+        ]
+        with refused(MessageTooLarge, request_index=1):
             store.save_each(requests)
         assert_empty(store)
 

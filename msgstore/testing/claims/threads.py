@@ -18,7 +18,7 @@ from msgstore import (
 from msgstore.testing.claims.base import StoreClaims, event, numbers, positions, revisions
 from msgstore.testing.claims.follow import PATIENCE_S
 
-BATCH = 5
+BATCH = 50
 
 
 def run_together(jobs: list[Callable[[], None]]) -> None:

@@ -1,0 +1,41 @@
+"""Help."""
+
+from __future__ import annotations
+
+import pytest
+
+from .harness import Cli
+
+COMMANDS = [
+    *("", "save", "read", "query", "tail", "stats", "streams", "show", "verify"),
+    *("sessions", "sessions show", "sessions start", "sessions end"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(cli: Cli, command: str) -> None:
+    """-h and --help print the same on stdout, with examples that begin with the command, in 80 columns."""
+    done = cli(*command.split(), "-h")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == cli(*command.split(), "--help").out
+    assert "\nExamples:\n  " in done.out
+    assert f"msgstore {command}".strip() in done.out.split("Examples:")[1]
+    assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_examples_are_not_rewrapped(cli: Cli) -> None:
+    """Lines of the epilog stay lines."""
+    assert "\n  msgstore save - < messages.jsonl\n" in cli("save", "-h").out
+
+
+def test_version(cli: Cli) -> None:
+    """--version prints name and version."""
+    import msgstore
+
+    assert cli("--version").out == f"msgstore {msgstore.__version__}\n"
+
+
+def test_help_does_not_need_a_store(cli: Cli) -> None:
+    """Help makes nothing."""
+    cli("save", "-h")
+    assert not cli.store.exists()

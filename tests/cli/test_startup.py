@@ -1,0 +1,70 @@
+"""What a short command loads: nothing that it does not use."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .harness import Cli
+
+NEVER = {
+    "rich",
+    "asyncio",
+    "pydantic",
+    "email",
+    "csv",
+    "concurrent",
+    "http",
+    "socket",
+    "ssl",
+}
+NEVER_EITHER = {"importlib.metadata", "importlib.resources", "msgstore.cli.render"}
+TAILS = ("msgstore.cli.tail", "msgstore.cli.stats", "msgstore.cli.sessions", "msgstore.cli.verify")
+
+
+def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:
+    """The modules that a command imports, as Python itself tells."""
+    done = cli.with_environment(PYTHONPROFILEIMPORTTIME="1")(*arguments, stdin=stdin)
+    assert done.code == 0, done.err
+    return set(re.findall(r"^import time:.*\| +(\S+)$", done.err, re.MULTILINE))
+
+
+def offenders(modules: set[str], names: set[str]) -> set[str]:
+    return {m for m in modules if any(m == name or m.startswith(f"{name}.") for name in names)}
+
+
+COMMANDS = {
+    "save": ["save", "s", "-t", "T", "a=1", "--correlation-id", "c"],
+    "read": ["read", "s"],
+    "query": ["query", "--correlation-id", "c", "-o", "jsonl"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_short_commands_are_light(cli: Cli, name: str) -> None:
+    """save, read and query load no rich, asyncio, pydantic, package metadata or email."""
+    cli("save", "s", "-t", "T", "--correlation-id", "c")
+    modules = loaded(cli, *COMMANDS[name])
+    assert offenders(modules, NEVER | NEVER_EITHER) == set()
+    assert offenders(modules, set(TAILS)) == set()
+
+
+@pytest.mark.parametrize("name", ["read", "query"])
+def test_readers_need_no_lock(cli: Cli, name: str) -> None:
+    """Commands that only read do not load portalocker."""
+    cli("save", "s", "-t", "T", "--correlation-id", "c")
+    assert offenders(loaded(cli, *COMMANDS[name]), {"portalocker"}) == set()
+
+
+def test_many_lines_are_light_too(cli: Cli) -> None:
+    """save - loads no rich either."""
+    line = '{"streamId": "s", "type": "T"}\n'
+    assert offenders(loaded(cli, "save", "-", stdin=line), NEVER | {"importlib.metadata"}) == set()
+
+
+def test_the_version_loads_no_store(cli: Cli) -> None:
+    """--version loads neither a store nor a command."""
+    modules = loaded(cli, "--version")
+    heavy = {"msgstore.backends", "msgstore.engine", "msgstore.cli.query"}
+    assert offenders(modules, heavy) == set()
