@@ -22,7 +22,7 @@ from msgstore.backends.base import (
 from msgstore.backends.protocol import Group
 from msgstore.disk.files import RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.commit import encode_message
+from msgstore.engine.commit import Encoded, encode_message
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.reader import Reader
@@ -123,10 +123,7 @@ class FileMessageStore(LocalSessions, BaseStore):
     def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
         self._check_open()
         session_id = self._current
-        encoded = [
-            [encode_message(message, session_id) for message in request.messages]
-            for request in requests
-        ]
+        encoded = [_encode(request, index, session_id) for index, request in enumerate(requests)]
         if not any(encoded):
             return self._plan_unlocked(requests)
         if self._snapshot() is None:
@@ -269,7 +266,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         return snapshot.streams() if snapshot else iter(())
 
     def get_stats(self) -> StoreStats:
-        """As the protocol has it. `disk_bytes` are the apparent sizes of all files of the store."""
+        """As the protocol has it. `disk_bytes` are the apparent sizes, without `quarantine/`."""
         snapshot = self._snapshot()
         if snapshot is None:
             return StoreStats(0, 0, 0, 0, 0, None, None, disk_bytes=0)
@@ -473,6 +470,15 @@ def _connect_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_connect_in_child)
+
+
+def _encode(request: SaveRequest, index: int, session_id: str | None) -> list[Encoded]:
+    """The messages of one request, before the lock is taken. Raises MessageTooLarge."""
+    try:
+        return [encode_message(message, session_id) for message in request.messages]
+    except MsgStoreError as error:
+        error.request_index = index
+        raise
 
 
 def _at_most(
