@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from msgstore.model.errors import InvalidArgument as InvalidArgument
     from msgstore.model.errors import InvalidFilter as InvalidFilter
     from msgstore.model.errors import InvalidMessage as InvalidMessage
+    from msgstore.model.errors import InvalidText as InvalidText
     from msgstore.model.errors import MessageTooLarge as MessageTooLarge
     from msgstore.model.errors import MsgStoreError as MsgStoreError
     from msgstore.model.errors import NetworkFileSystem as NetworkFileSystem
@@ -69,6 +70,7 @@ _HOMES = {
         "InvalidArgument",
         "InvalidFilter",
         "InvalidMessage",
+        "InvalidText",
         "MessageTooLarge",
         "MsgStoreError",
         "NetworkFileSystem",

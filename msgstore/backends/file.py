@@ -60,7 +60,7 @@ from msgstore.model.results import (
     StreamInfo,
     VerifyReport,
 )
-from msgstore.model.saving import Known, Plan, SaveRequest, plan_saves
+from msgstore.model.saving import Known, SaveRequest, plan_saves
 from msgstore.model.values import check_text
 
 _BATCH_INTERVAL_S = 0.1
@@ -125,9 +125,9 @@ class FileMessageStore(LocalSessions, BaseStore):
         session_id = self._current
         encoded = [_encode(request, index, session_id) for index, request in enumerate(requests)]
         if not any(encoded):
-            return self._plan_unlocked(requests)
+            return self._plan_unlocked(requests, independent)
         if self._snapshot() is None:
-            self._plan_unlocked(requests)  # a refused save does not make a store
+            self._plan_unlocked(requests, independent)  # a refused save does not make a store
         with self._writer.exclusive() as writer:
             number = writer.sessions().open_session(session_id).number if session_id else 0
             plan = plan_saves(requests, self._known(writer), independent=independent)
@@ -146,15 +146,17 @@ class FileMessageStore(LocalSessions, BaseStore):
 
         return Known(writer.revision_of, find, writer.rows + 1)
 
-    def _plan_unlocked(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
+    def _plan_unlocked(
+        self, requests: Sequence[SaveRequest], independent: bool
+    ) -> list[SaveResult]:
         """The answer to saves that write nothing, or into no store: without a lock."""
 
         def revision_of(stream_id: str) -> int:
             info = self.get_stream_info(stream_id)
             return info.revision if info else -1
 
-        plan: Plan = plan_saves(requests, Known(revision_of, lambda _: None, 1), independent=True)
-        return plan.results
+        known = Known(revision_of, lambda _: None, 1)
+        return plan_saves(requests, known, independent=independent).results
 
     # ------------------------------------------------------------ reading
 

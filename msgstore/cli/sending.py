@@ -161,11 +161,14 @@ def _read_lines(descriptor: int) -> Iterator[Lines]:
 
 
 def _read(descriptor: int) -> bytes:
+    """Blocks for a second at a time: a Ctrl-C that comes just before a read would else be lost in it."""
     try:
+        while not _is_waiting(descriptor, timeout_s=1):
+            pass
         return os.read(descriptor, _READ_BYTES)
     except OSError as error:
         raise BadUsage(f"stdin: {error.strerror}", "msgstore save - < messages.jsonl") from None
 
 
-def _is_waiting(descriptor: int) -> bool:
-    return bool(select.select([descriptor], [], [], 0)[0])
+def _is_waiting(descriptor: int, timeout_s: float = 0) -> bool:
+    return bool(select.select([descriptor], [], [], timeout_s)[0])

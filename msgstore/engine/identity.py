@@ -67,8 +67,10 @@ def read_identity(disk: Disk) -> Identity | None:
     return Identity(store_uuid, durability)
 
 
-def new_token(disk: Disk, boot_id: str | None) -> int:
-    """What the hint must carry to be believed: this boot, and this very journal file.
+def new_token(disk: Disk, boot_id: str | None, store_uuid: bytes) -> int:
+    """What the hint must carry to be believed: this boot, this store, and this very journal file.
+
+    The store's uuid is needed: after `reset` a new journal is often given the inode of the old one.
 
     Without a boot id nothing tells a clean store from one that lost power: then the token is random
     and every process recovers in full when it first opens the store.
@@ -76,4 +78,4 @@ def new_token(disk: Disk, boot_id: str | None) -> int:
     place = disk.identity(JOURNAL)
     if boot_id is None or place is None:
         return int.from_bytes(os.urandom(8), "little")
-    return hash64(f"{boot_id} {place[0]} {place[1]}")
+    return hash64(f"{boot_id} {store_uuid.hex()} {place[0]} {place[1]}")

@@ -30,6 +30,7 @@ class OpenedStore:
     def attach(self, identity: Identity) -> Source:
         """Takes up the files in place. Raises CorruptRecord, NetworkFileSystem."""
         check_headers(self.disk, identity.store_uuid)
-        token = new_token(self.disk, dependable_boot_id(self.disk.root))
+        boot_id = dependable_boot_id(self.disk.root)
+        token = new_token(self.disk, boot_id, identity.store_uuid)
         self.source = Source(self.disk, identity, token)
         return self.source

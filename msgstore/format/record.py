@@ -16,7 +16,7 @@ import msgpack
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame
 from msgstore.model.clock import format_uuid, parse_uuid, to_datetime, to_us
-from msgstore.model.errors import MessageTooLarge
+from msgstore.model.errors import InvalidMessage, MessageTooLarge
 from msgstore.model.message import (
     NO_SESSION,
     Message,
@@ -60,6 +60,8 @@ def encode_body(message: Message, message_id: str, session_id: str | None) -> by
                 message.metadata,
             )
         )
+    except (TypeError, UnicodeError) as error:
+        raise InvalidMessage("data", f"was changed after it was checked: {error}") from None
     except (ValueError, OverflowError) as error:  # msgpack's own limit of 2**32 - 1 bytes
         raise MessageTooLarge("the message", MESSAGE_BYTES_MAX + 1, MESSAGE_BYTES_MAX) from error
     if len(packed) > MESSAGE_BYTES_MAX:

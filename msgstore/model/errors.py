@@ -48,12 +48,18 @@ class RequestError(MsgStoreError):
 class InvalidMessage(RequestError):
     """A message, or a part of it, is not storable. `path` names the offender: `data.items[2]`."""
 
-    advice = "msgstore stores JSON values: null, bool, 64-bit integers, finite numbers, text, lists, objects"
+    advice = "data may hold null, bool, 64-bit integers, finite numbers, text, lists and objects"
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.problem = reason
+
+
+class InvalidText(InvalidMessage):
+    """A stream id, a type, an id or a name is no text of the kind that msgstore takes."""
+
+    advice = "ids and types are text: not empty, at most 1,024 bytes, no control characters"
 
 
 class MessageTooLarge(RequestError):

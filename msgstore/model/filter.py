@@ -18,7 +18,7 @@ Direction = Literal["forwards", "backwards"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~", "?"]
 
 # Two-character operators stand first, so that `<=` is not read as `<` and a value `=…`.
-_CONDITION = re.compile(r"(?P<path>.+?)(?P<op>!=|<=|>=|!~|=|<|>|~)(?P<value>.*)\Z", re.DOTALL)
+_CONDITION = re.compile(r"(?P<path>.+?)(?P<op>!=|<=|>=|!~|==?|<|>|~)(?P<value>.*)\Z", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
@@ -84,12 +84,15 @@ class Condition:
     def parse(cls, text: str) -> Condition:
         """Reads `path op value`; a value that is JSON is taken as such, any other as text.
 
+        `==` is read as `=`.
+
         Raises InvalidFilter.
         """
         if not isinstance(text, str):
             raise InvalidFilter("where", f"{text!r} is not a condition")
         if match := _CONDITION.match(text):
             path, op, value = match["path"].strip(), match["op"], match["value"].strip()
+            op = "=" if op == "==" else op
             return cls(path, op, value if op in ("~", "!~") else _parse_value(value))  # type: ignore[arg-type]
         if text.endswith("?") and len(text) > 1:
             return cls(text[:-1].strip(), "?")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from msgstore.model.errors import InvalidMessage
+from msgstore.model.errors import InvalidMessage, InvalidText
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list[Json] or dict[str, Json]."""
@@ -24,19 +24,19 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 def check_text(value: object, what: str) -> str:
     """A stream id, type or id: non-empty, at most 1,024 bytes of UTF-8, no control characters."""
     if not isinstance(value, str):
-        raise InvalidMessage(what, f"must be text, not {_kind_of(value)}")
+        raise InvalidText(what, f"must be text, not {_kind_of(value)}")
     if not value:
-        raise InvalidMessage(what, "must not be empty")
+        raise InvalidText(what, "must not be empty")
     if len(value) <= TEXT_BYTES_MAX and value.isascii() and value.isprintable():
         return value
     try:
         size_bytes = len(value.encode())
     except UnicodeEncodeError:
-        raise InvalidMessage(what, "holds a lone surrogate, which is not Unicode text") from None
+        raise InvalidText(what, "holds a lone surrogate, which is not Unicode text") from None
     if size_bytes > TEXT_BYTES_MAX:
-        raise InvalidMessage(what, f"takes {size_bytes:,} bytes; the limit is {TEXT_BYTES_MAX:,}")
+        raise InvalidText(what, f"takes {size_bytes:,} bytes; the limit is {TEXT_BYTES_MAX:,}")
     if control := _CONTROL.search(value):
-        raise InvalidMessage(what, f"holds the control character U+{ord(control[0]):04X}")
+        raise InvalidText(what, f"holds the control character U+{ord(control[0]):04X}")
     return value
 
 

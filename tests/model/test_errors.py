@@ -15,6 +15,7 @@ from msgstore.model.errors import (
     InvalidArgument,
     InvalidFilter,
     InvalidMessage,
+    InvalidText,
     MessageTooLarge,
     MsgStoreError,
     NetworkFileSystem,
@@ -36,6 +37,12 @@ from msgstore.model.expectation import ANY, STREAM_EXISTS
 # One of each: its family, its exit code, its sentence.
 ERRORS: list[tuple[MsgStoreError, type[MsgStoreError], int, str]] = [
     (InvalidMessage("data.a[2]", "NaN is not JSON"), RequestError, 2, "data.a[2]: NaN is not JSON"),
+    (
+        InvalidText("stream_id", "must not be empty"),
+        RequestError,
+        2,
+        "stream_id: must not be empty",
+    ),
     (InvalidFilter("where", "is empty"), RequestError, 2, "where: is empty"),
     (InvalidArgument("count", "is -1"), RequestError, 2, "count: is -1"),
     (

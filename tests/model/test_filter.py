@@ -198,6 +198,7 @@ PARSED: dict[str, Condition] = {
     "a=": Condition("a", "=", ""),
     "a=b=c": Condition("a", "=", "b=c"),
     "a!=b": Condition("a", "!=", "b"),
+    "a==5": Condition("a", "=", 5),
     "a={}": Condition("a", "=", {}),
     "a=[1, 2]": Condition("a", "=", [1, 2]),
     "a=NaN": Condition("a", "=", "NaN"),

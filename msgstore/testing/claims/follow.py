@@ -109,7 +109,7 @@ class FollowClaims(StoreClaims):
         # Slow to decide, so that there are new messages whenever the follower looks.
         wanted = MessageFilter(where="text~^x*x*y")
         follower = Follower(store.follow(wanted, timeout=0.2))
-        message = Message("X", {"text": "x" * 150})
+        message = Message("X", {"text": "x" * 500})
         ended = threading.Event()
 
         def save() -> None:

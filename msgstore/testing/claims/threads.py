@@ -134,8 +134,8 @@ class ThreadClaims(StoreClaims):
             try:
                 for number in range(40):
                     with store.transaction() as transaction:
-                        transaction.save_message("orders", event(number))
-                        transaction.save_message("carts", event(number))
+                        transaction.save_messages("orders", [event(number)] * BATCH)
+                        transaction.save_messages("carts", [event(number)] * BATCH)
             finally:
                 saved.set()
 
