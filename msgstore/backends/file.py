@@ -102,10 +102,10 @@ class FileMessageStore(LocalSessions, BaseStore):
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
         self._disk = RealDisk(self._path)
         self._timer: Timer | None = None
-        opened = OpenedStore(self._disk)
+        self._opened = OpenedStore(self._disk)
         lock = FileLock(os.path.join(self._path, LOCK), self._lock_timeout_s)
-        self._writer = Writer(opened, lock, self._settings)
-        self._reader = Reader(opened, self._recover)
+        self._writer = Writer(self._opened, lock, self._settings)
+        self._reader = Reader(self._opened, self._recover)
 
     @property
     def path(self) -> str:
@@ -126,7 +126,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         encoded = [_encode(request, index, session_id) for index, request in enumerate(requests)]
         if not any(encoded):
             return self._plan_unlocked(requests, independent)
-        if self._snapshot() is None:
+        if self._opened.source is None and self._snapshot() is None:
             self._plan_unlocked(requests, independent)  # a refused save does not make a store
         with self._writer.exclusive() as writer:
             number = writer.sessions().open_session(session_id).number if session_id else 0

@@ -65,7 +65,9 @@ class MemoryMessageStore(LocalSessions, BaseStore):
                     [
                         row
                         for save in plan.new
-                        for row in rows_of(save, packed[save.index], time_us, content.current)
+                        for row in rows_of(
+                            save, packed[save.request_index], time_us, content.current
+                        )
                     ]
                 )
                 self._changed.notify_all()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections import OrderedDict
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -87,11 +86,12 @@ class _Handle:
     may take it out of the cache at any time.
     """
 
-    __slots__ = ("fd", "writable")
+    __slots__ = ("fd", "was_used", "writable")
 
     def __init__(self, fd: int, writable: bool) -> None:
         self.fd = fd
         self.writable = writable
+        self.was_used = False
 
     def __del__(self) -> None:
         os.close(self.fd)
@@ -103,7 +103,7 @@ class RealDisk:
     def __init__(self, root: str) -> None:
         self._root = root
         self._prefix = os.path.join(root, "")
-        self._handles: OrderedDict[str, _Handle] = OrderedDict()
+        self._handles: dict[str, _Handle] = {}
         self._lock = Lock()
         self._has_written = False
         _all_disks.add(self)
@@ -233,18 +233,27 @@ class RealDisk:
             self._handles.pop(path, None)
 
     def _open(self, path: str, writable: bool = False) -> _Handle:
+        """The open file: taken from the cache without a lock, for a look-up is one step."""
+        handle = self._handles.get(path)
+        if handle is not None and (handle.writable or not writable):
+            handle.was_used = True
+            return handle
         with self._lock:
-            handle = self._handles.get(path)
-            if handle is not None and (handle.writable or not writable):
-                self._handles.move_to_end(path)
-                return handle
             # Who writes will write to what it reads: one open file then serves for both.
             handle = self._open_for_both(path) if self._has_written and not writable else None
             handle = handle or _Handle(self._open_file(path, writable), writable)
             self._handles[path] = handle
-            if len(self._handles) > _HANDLES_MAX:
-                self._handles.popitem(last=False)
+            self._evict()
             return handle
+
+    def _evict(self) -> None:
+        """The clock algorithm: the oldest that nobody used since the hand last came by."""
+        while len(self._handles) > _HANDLES_MAX:
+            path, handle = next(iter(self._handles.items()))
+            del self._handles[path]
+            if handle.was_used:
+                handle.was_used = False
+                self._handles[path] = handle
 
     def _open_for_both(self, path: str) -> _Handle | None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 
 from msgstore.disk.files import Disk
 from msgstore.engine.journal import Tail, entries_of_generation, write_hint
@@ -17,7 +16,7 @@ _FILES_ONE_BY_ONE_MAX = 64
 
 def mark_dirty(disk: Disk, tail: Tail) -> None:
     """From now on the hint is not believed: the next writer replays the whole generation."""
-    write_hint(disk, replace(tail.hint, flags=FLAG_DIRTY))
+    write_hint(disk, tail.hint._replace(flags=FLAG_DIRTY))
 
 
 def flush_generation(disk: Disk, tail: Tail) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgstore.format.catalog import ALIGNMENT, CatalogEntry, encode_catalog_entry
 from msgstore.format.frame import frame_crc
@@ -17,8 +18,7 @@ from msgstore.model.message import Message, MessageType
 from msgstore.model.saving import NewSave
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """What was made of a message before the lock was taken."""
 
     body: bytes
@@ -32,7 +32,7 @@ def encode_message(message: Message, session_id: str | None) -> Encoded:
     return Encoded(encode_body(message, message_id, session_id), message_id)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StreamCursor:
     """Where the next record of a stream goes: at `end` of `segment`, with `revision` + 1."""
 
@@ -43,7 +43,7 @@ class StreamCursor:
     last_position: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Totals:
     """What the last row of the index says of the whole store."""
 
@@ -54,7 +54,7 @@ class Totals:
     segment_bytes: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Run:
     """Bytes that go one after the other into one segment."""
 
@@ -63,8 +63,7 @@ class _Run:
     parts: list[bytes] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class CommitContext:
+class CommitContext(NamedTuple):
     """What a commit builds on."""
 
     store_uuid: bytes
@@ -76,8 +75,7 @@ class CommitContext:
     catalog_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """The outcome: writes in the order in which they must reach the files, rows last."""
 
     writes: list[Write]
@@ -97,7 +95,7 @@ def build_commit(
     """`encoded` holds the messages of each request; `cursor_of` gives a stream's place, if it has one."""
     builder = _Builder(cursor_of, totals, context, sum(len(s.request.messages) for s in saves))
     for save in saves:
-        builder.add(save, encoded[save.index])
+        builder.add(save, encoded[save.request_index])
     return builder.built()
 
 

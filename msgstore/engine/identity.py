@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from msgstore.disk.files import Disk
 from msgstore.format import FORMAT_VERSION
@@ -18,8 +17,7 @@ Durability = Literal["always", "batch", "os"]
 _STORE_JSON_BYTES_MAX = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     store_uuid: bytes
     durability: Durability
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.format.hint import HINT_BYTES, Hint, decode_hint, encode_hint
@@ -33,16 +34,14 @@ _ZEROS_AT_ONCE = 1024 * 1024
 _SCAN_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(NamedTuple):
     """Where the journal stands: the slot of its generation, and the hint that says how far it got."""
 
     slot: Slot
     hint: Hint
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A whole entry and its place in the journal."""
 
     offset: int
@@ -73,11 +72,15 @@ def read_slots(disk: Disk) -> list[Slot]:
         head = disk.read(JOURNAL, 0, SLOT_STRIDE + SLOT_BYTES)
     except FileNotFoundError:
         return []
-    slots = [decode_slot(head, offset) for offset in (0, SLOT_STRIDE)]
-    valid = [
-        s for s, at in zip(slots, (0, SLOT_STRIDE), strict=True) if s is not None and s.offset == at
-    ]
-    return sorted(valid, key=lambda slot: slot.generation)
+    return list(_valid_slots(head[:SLOT_BYTES], head[SLOT_STRIDE:]))
+
+
+@lru_cache(maxsize=4)
+def _valid_slots(even: bytes, odd: bytes) -> tuple[Slot, ...]:
+    """Cached by the very bytes: slots are read at every save, and change at a checkpoint."""
+    slots = [decode_slot(even), decode_slot(odd)]
+    valid = [s for at, s in enumerate(slots) if s is not None and s.generation % 2 == at]
+    return tuple(sorted(valid, key=lambda slot: slot.generation))
 
 
 def next_slot(tail: Tail, row_crc: int, store_uuid: bytes) -> Slot:

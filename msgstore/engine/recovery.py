@@ -7,8 +7,9 @@ acknowledged is ever cut away: where the journal and the files disagree about th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.checkpoint import flush_files
@@ -33,8 +34,7 @@ from msgstore.model.errors import CorruptRecord
 _QUARANTINE_BYTES_MAX = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What recovery must know besides the disk."""
 
     store_uuid: bytes
@@ -123,8 +123,7 @@ def begin_generation(disk: Disk, tail: Tail, row_crc: int, store_uuid: bytes) ->
     slot = next_slot(tail, row_crc, store_uuid)
     disk.write(JOURNAL, slot.offset, encode_slot(slot))
     disk.sync(JOURNAL)
-    hint = replace(
-        tail.hint,
+    hint = tail.hint._replace(
         generation=slot.generation,
         journal_end=ENTRIES_START,
         synced_end=ENTRIES_START,
@@ -214,7 +213,7 @@ def _refuse_lost_rows(disk: Disk, rows: int) -> None:
 # ---------------------------------------------------------------- carrying it out
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Ends:
     """Where each file ends once the entries are applied."""
 

@@ -6,7 +6,7 @@ A record in a segment counts only if its index row points back to it; see docs/f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
@@ -33,8 +33,7 @@ RECORD_BYTES_MAX = MESSAGE_BYTES_MAX + 4096
 _RECORD_START = b"\xdc\x00\x10\xce"
 
 
-@dataclass(frozen=True, slots=True)
-class StreamHead:
+class StreamHead(NamedTuple):
     """The last visible message of a stream: `end` is where the next record goes."""
 
     stream_id: str
@@ -45,8 +44,7 @@ class StreamHead:
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     offset: int
     head: RecordHead
     row: Row

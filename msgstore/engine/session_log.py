@@ -20,7 +20,7 @@ _EVENT_BYTES_MAX = 1024 * 1024
 HEADER_BYTES = len(encode_sessions_header(bytes(16)))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Session:
     """One session: `first_position` and `last_position` bound where its messages can stand."""
 

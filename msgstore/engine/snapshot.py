@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import RLock
+from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
@@ -71,8 +71,7 @@ class Source:
         return self.records.fetch(position, self.index.row(position))
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The first `rows` positions of a store. What comes later is not seen."""
 
     source: Source

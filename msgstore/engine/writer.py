@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from threading import RLock
-from typing import Self
+from typing import NamedTuple, Self
 
 from msgstore.disk.files import Disk
 from msgstore.disk.lock import FileLock
@@ -68,8 +67,7 @@ from msgstore.model.saving import NewSave
 _CURSORS_MAX = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class WriterSettings:
+class WriterSettings(NamedTuple):
     """How a store is opened. `durability` of None is the store's own, `always` for a new one."""
 
     durability: Durability | None
@@ -280,7 +278,7 @@ class Writer:
         hint = self.tail.hint
         if hint.synced_end < hint.journal_end:
             self._sync_journal()
-            self._advance(replace(hint, synced_end=hint.journal_end))
+            self._advance(hint._replace(synced_end=hint.journal_end))
 
     # ------------------------------------------------------------ the protocol
 
@@ -327,8 +325,7 @@ class Writer:
         )
         journal_end = hint.journal_end + len(entry)
         self._append(entry, journal_end)
-        after = replace(
-            hint,
+        after = hint._replace(
             journal_end=journal_end,
             rows=hint.rows + rows,
             synced_end=journal_end if self._syncs else hint.synced_end,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame
@@ -11,8 +11,7 @@ CATALOG_KIND = "msgstore-catalog"
 ALIGNMENT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogEntry:
+class CatalogEntry(NamedTuple):
     """A stream: its 0-based number in the order of creation, and where its first message stands."""
 
     ordinal: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 from zlib import crc32
 
 HINT_MAGIC = int.from_bytes(b"MSHT", "little")
@@ -22,8 +22,7 @@ _HOLDER = struct.Struct("<Q")
 LOCK_FILE_BYTES = HOLDER_OFFSET + _HOLDER.size
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     token: int
     generation: int
     journal_end: int

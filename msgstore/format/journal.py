@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from zlib import crc32
 
 from msgstore.format import FORMAT_VERSION
@@ -22,8 +22,7 @@ SLOT_BYTES = _SLOT.size
 assert SLOT_BYTES == 96
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """The base of a generation: what was safely in the files when it began."""
 
     generation: int
@@ -86,8 +85,7 @@ _WRITE = struct.Struct("<HHIQ")
 assert _WRITE.size == 16
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One physical write: these bytes at this offset of this file of the store."""
 
     path: str
@@ -95,8 +93,7 @@ class Write:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EntryHead:
+class EntryHead(NamedTuple):
     crc: int
     length: int
     previous_crc: int

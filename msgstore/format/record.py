@@ -7,8 +7,7 @@ known under the lock; `encode_record` adds the rest.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgpack
@@ -84,8 +83,7 @@ def encode_record(
     return _SEALED.pack(0xDC, RECORD_ELEMENTS, 0xCE, crc32(rest, RECORD_ELEMENTS)) + rest
 
 
-@dataclass(frozen=True, slots=True)
-class RecordHead:
+class RecordHead(NamedTuple):
     """What stands at fixed places of a record; nothing is unpacked to know it."""
 
     crc: int
@@ -137,8 +135,7 @@ def decode_body(body: list[Any]) -> Message:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentHeader:
+class SegmentHeader(NamedTuple):
     store_uuid: bytes
     stream_id: str
     segment_number: int

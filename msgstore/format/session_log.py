@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame
@@ -11,8 +10,7 @@ from msgstore.format.frame import decode_frame, encode_frame
 SESSIONS_KIND = "msgstore-sessions"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEvent:
+class SessionEvent(NamedTuple):
     """One frame; the fields in their order on disk. `number` is 1-based."""
 
     event: Literal["start", "end", "activate"]
@@ -36,7 +34,7 @@ def decode_sessions_header(frame: bytes | memoryview) -> bytes | None:
 
 
 def encode_session_event(event: SessionEvent) -> bytes:
-    return encode_frame(astuple(event))
+    return encode_frame(tuple(event))
 
 
 def decode_session_event(frame: bytes | memoryview) -> SessionEvent:

@@ -75,6 +75,6 @@ def to_expectation(expected: ExpectedRevision) -> Expectation:
     """Raises InvalidArgument for anything that is not an ExpectedRevision."""
     if expected is None:
         return ANY
-    if isinstance(expected, _Any | _StreamExists | Exactly):
+    if isinstance(expected, (Exactly, _Any, _StreamExists)):
         return expected
     return Exactly(expected)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgstore.model.errors import (
     DuplicateMessageId,
@@ -116,19 +116,17 @@ def _parse_expectation(value: Json) -> Expectation:
         raise InvalidMessage("expectedRevision", error.problem) from None
 
 
-@dataclass(frozen=True, slots=True)
-class NewSave:
+class NewSave(NamedTuple):
     """A save that goes through, with the places its messages take."""
 
-    index: int
+    request_index: int
     """Which of the requests it is, 0-based."""
     request: SaveRequest
     first_revision: int
     first_position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What a store knows while it decides a commit."""
 
     revision_of: Callable[[str], int]
@@ -138,8 +136,7 @@ class Known:
     next_position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The answer to each request, and the saves still to be written."""
 
     results: list[SaveResult]

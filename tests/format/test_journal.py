@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +67,7 @@ def test_encode_slot_decode_slot(slot: Slot) -> None:
 
 def test_generations_take_turns() -> None:
     """Even generations stand at byte 0, odd ones at 4096, entries from 8192 on."""
-    assert [replace(SLOT, generation=n).offset for n in (1, 2, 3, 4)] == [4096, 0, 4096, 0]
+    assert [SLOT._replace(generation=n).offset for n in (1, 2, 3, 4)] == [4096, 0, 4096, 0]
     assert ENTRIES_START == 8192
 
 
@@ -218,7 +216,7 @@ def test_an_entry_writes_to_nothing_else(case: str) -> None:
 
 def test_an_entry_must_hold_what_it_counts() -> None:
     """More or fewer writes than the head says make an entry invalid."""
-    assert decode_writes(ENTRY, replace(HEAD, writes=1)) is None
-    assert decode_writes(ENTRY, replace(HEAD, writes=3)) is None
+    assert decode_writes(ENTRY, HEAD._replace(writes=1)) is None
+    assert decode_writes(ENTRY, HEAD._replace(writes=3)) is None
     assert decode_writes(ENTRY[:-1], HEAD) is None
     assert decode_writes(ENTRY + b"\0", HEAD) is None
