@@ -5,11 +5,13 @@ A backend implements the methods that raise NotImplementedError here, and inheri
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from itertools import islice
 from types import TracebackType
 from typing import Self, get_args
 
@@ -24,14 +26,14 @@ from msgstore.model.errors import (
 )
 from msgstore.model.expectation import ExpectedRevision
 from msgstore.model.filter import Direction, MessageFilter, check_count, check_filter
-from msgstore.model.message import Message, MessageType, PositionalMessage
+from msgstore.model.message import NO_SESSION, Message, MessageType, PositionalMessage
 from msgstore.model.results import SaveResult
 from msgstore.model.saving import SaveRequest
 from msgstore.model.values import check_text, join_key
 
 
 class BaseStore:
-    """The conveniences of MessageStore over `_commit`, `get_all_messages`, `get_session_info`."""
+    """The conveniences of MessageStore over `_commit`, `_require_session` and `get_all_messages`."""
 
     # ------------------------------------------------------------ what a backend supplies
 
@@ -46,6 +48,10 @@ class BaseStore:
         *,
         direction: Direction = "forwards",
     ) -> Iterator[PositionalMessage]:
+        raise NotImplementedError
+
+    def _require_session(self, session_id: str) -> None:
+        """Raises SessionNotFound unless there is such a session, open or ended."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -97,6 +103,23 @@ class BaseStore:
         direction: Direction = "forwards",
     ) -> Iterator[PositionalMessage]:
         return self._get_kind(MessageType.EVENT, filter, count, direction)
+
+    def get_session_messages(
+        self,
+        session_id: str,
+        filter: MessageFilter | None = None,
+        count: int | None = None,
+        *,
+        direction: Direction = "forwards",
+    ) -> Iterator[PositionalMessage]:
+        if session_id != NO_SESSION:
+            self._require_session(session_id)
+        wanted = check_filter(filter)
+        if wanted.session_id not in (None, session_id):
+            check_count(count)
+            count = 0  # no message is of two sessions
+        of_session = replace(wanted, session_id=session_id)
+        return self.get_all_messages(of_session, count, direction=direction)
 
     def _get_kind(
         self,
@@ -267,3 +290,10 @@ def in_group_order(counts: Mapping[str, int], group: Group) -> dict[str, int]:
     if group in ("hour", "day"):
         return dict(sorted(counts.items()))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def at_most(
+    count: int | None, messages: Iterator[PositionalMessage]
+) -> Iterator[PositionalMessage]:
+    """The first `count` of `messages`; all of them for None."""
+    return islice(messages, None if count is None else min(count, sys.maxsize))

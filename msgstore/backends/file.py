@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, tzinfo
-from itertools import islice
 from threading import Timer
 from weakref import WeakSet
 
 from msgstore.backends.base import (
     BaseStore,
     LocalSessions,
+    at_most,
     check_group,
     check_session_details,
     in_group_order,
@@ -52,7 +50,7 @@ from msgstore.model.filter import (
     check_revision,
     check_timeout,
 )
-from msgstore.model.message import NO_SESSION, PositionalMessage
+from msgstore.model.message import PositionalMessage
 from msgstore.model.results import (
     SaveResult,
     SessionInfo,
@@ -174,7 +172,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         first = check_revision(from_revision, "from_revision") or 0
         last = check_revision(to_revision, "to_revision")
         backwards = check_direction(direction) == "backwards"
-        return _at_most(check_count(count), self._read_stream(stream_id, first, last, backwards))
+        return at_most(check_count(count), self._read_stream(stream_id, first, last, backwards))
 
     def _read_stream(
         self, stream_id: str, first: int, last: int | None, backwards: bool
@@ -193,7 +191,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._check_open()
         wanted = check_filter(filter)
         backwards = check_direction(direction) == "backwards"
-        return _at_most(check_count(count), self._select(wanted, backwards))
+        return at_most(check_count(count), self._select(wanted, backwards))
 
     def _select(self, wanted: MessageFilter, backwards: bool) -> Iterator[PositionalMessage]:
         from msgstore.engine.query import select
@@ -201,23 +199,6 @@ class FileMessageStore(LocalSessions, BaseStore):
         snapshot = self._snapshot()
         if snapshot is not None:
             yield from select(snapshot, wanted, backwards=backwards)
-
-    def get_session_messages(
-        self,
-        session_id: str,
-        filter: MessageFilter | None = None,
-        count: int | None = None,
-        *,
-        direction: Direction = "forwards",
-    ) -> Iterator[PositionalMessage]:
-        if session_id != NO_SESSION:
-            self._session_snapshot(session_id)
-        wanted = check_filter(filter)
-        if wanted.session_id not in (None, session_id):
-            check_count(count)
-            count = 0  # no message is of two sessions
-        of_session = replace(wanted, session_id=session_id)
-        return self.get_all_messages(of_session, count, direction=direction)
 
     def count_messages(self, filter: MessageFilter | None = None) -> int:
         from msgstore.engine.counting import count_rows, rows_decide
@@ -389,12 +370,19 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._sync_soon()
 
     def get_sessions(self) -> list[SessionInfo]:
+        from msgstore.engine.counting import session_infos
+
         snapshot = self._snapshot()
-        return snapshot.session_infos(snapshot.sessions.all()) if snapshot else []
+        return session_infos(snapshot, snapshot.sessions.all()) if snapshot else []
 
     def get_session_info(self, session_id: str) -> SessionInfo:
+        from msgstore.engine.counting import session_infos
+
         snapshot = self._session_snapshot(session_id)
-        return snapshot.session_infos([snapshot.sessions.find(session_id)])[0]
+        return session_infos(snapshot, [snapshot.sessions.find(session_id)])[0]
+
+    def _require_session(self, session_id: str) -> None:
+        self._session_snapshot(session_id)
 
     def _session_snapshot(self, session_id: str) -> Snapshot:
         """A snapshot in which the session exists. Raises SessionNotFound."""
@@ -481,9 +469,3 @@ def _encode(request: SaveRequest, index: int, session_id: str | None) -> list[En
     except MsgStoreError as error:
         error.request_index = index
         raise
-
-
-def _at_most(
-    count: int | None, messages: Iterator[PositionalMessage]
-) -> Iterator[PositionalMessage]:
-    return islice(messages, None if count is None else min(count, sys.maxsize))

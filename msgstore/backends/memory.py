@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import islice
 
-from msgstore.backends.base import BaseStore, LocalSessions, check_session_details
+from msgstore.backends.base import BaseStore, LocalSessions, at_most, check_session_details
 from msgstore.backends.memory_content import (
     ROW_BYTES,
     Content,
@@ -32,7 +29,7 @@ from msgstore.model.filter import (
     check_revision,
     check_timeout,
 )
-from msgstore.model.message import NO_SESSION, PositionalMessage
+from msgstore.model.message import PositionalMessage
 from msgstore.model.results import SaveResult, SessionInfo, StoreStats, StreamInfo
 from msgstore.model.saving import Known, SaveRequest, plan_saves
 from msgstore.model.values import check_text
@@ -90,7 +87,7 @@ class MemoryMessageStore(LocalSessions, BaseStore):
         last = check_revision(to_revision, "to_revision")
         check_count(count)
         check_direction(direction)
-        return _at_most(count, self._read_stream(stream_id, first or 0, last, direction))
+        return at_most(count, self._read_stream(stream_id, first or 0, last, direction))
 
     def get_all_messages(
         self,
@@ -103,24 +100,7 @@ class MemoryMessageStore(LocalSessions, BaseStore):
         wanted = check_filter(filter)
         check_count(count)
         check_direction(direction)
-        return _at_most(count, self._read_matching(wanted, direction))
-
-    def get_session_messages(
-        self,
-        session_id: str,
-        filter: MessageFilter | None = None,
-        count: int | None = None,
-        *,
-        direction: Direction = "forwards",
-    ) -> Iterator[PositionalMessage]:
-        if session_id != NO_SESSION:
-            self._open_content().session(session_id)
-        wanted = check_filter(filter)
-        if wanted.session_id not in (None, session_id):
-            check_count(count)
-            count = 0  # no message is of two sessions
-        of_session = replace(wanted, session_id=session_id)
-        return self.get_all_messages(of_session, count, direction=direction)
+        return at_most(count, self._read_matching(wanted, direction))
 
     def follow(
         self,
@@ -184,6 +164,9 @@ class MemoryMessageStore(LocalSessions, BaseStore):
             if left_s <= 0 and not has_arrived:
                 return
             index = max(index, row_count)
+
+    def _require_session(self, session_id: str) -> None:
+        self._open_content().session(session_id)
 
     # ------------------------------------------------------------ streams and totals
 
@@ -288,12 +271,6 @@ class MemoryMessageStore(LocalSessions, BaseStore):
         if self._closed:
             raise StoreClosed("memory:", "the store is closed")
         return self._content
-
-
-def _at_most(
-    count: int | None, messages: Iterator[PositionalMessage]
-) -> Iterator[PositionalMessage]:
-    return islice(messages, None if count is None else min(count, sys.maxsize))
 
 
 def _indexes(first: int, stop: int, direction: Direction) -> Iterator[int]:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import orjson
 
 from msgstore.cli.escape import visible, visible_json
-from msgstore.cli.output import Record
-from msgstore.cli.shapes import Picker, look_at
+from msgstore.cli.shapes import Picker, Record, look_at
 from msgstore.model.values import MISSING, Json
 
 

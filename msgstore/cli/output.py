@@ -8,20 +8,16 @@ is watching.
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.settings import Settings
-from msgstore.cli.shapes import Picker, Shape
+from msgstore.cli.shapes import Picker, Record, Shape
 from msgstore.model.errors import MsgStoreError
 
 _CHUNK_BYTES = 1 << 16
 # A table looks at the rows of its first moments together, to know how wide its columns are.
 _TABLE_GATHER_S = 0.1
-
-
-class Record(Protocol):
-    def to_json(self) -> dict[str, Any]: ...
 
 
 class Encoder(Protocol):

@@ -1,9 +1,15 @@
 """The kinds of record that commands print, and the fields that `--fields` can name in them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgstore.cli.errors import BadUsage
 from msgstore.model.values import MISSING, Json, look_up
+
+
+class Record(Protocol):
+    """What commands print: messages, results of saves, streams, sessions, totals, reports."""
+
+    def to_json(self) -> dict[str, Json]: ...
 
 
 class Shape(NamedTuple):

@@ -23,6 +23,7 @@ from msgstore.format.row import (
 from msgstore.model.clock import to_datetime
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import NO_SESSION
+from msgstore.model.results import SessionInfo
 
 _HOUR_US = 3_600_000_000
 _QUARTER_US = _HOUR_US // 4  # no time zone's hours begin elsewhere than at a quarter
@@ -140,3 +141,29 @@ def session_counts(
 def _final(session: Session) -> tuple[int, int, int]:
     facts = session.final_counts
     return facts.get("messages", 0), facts.get("commands", 0), facts.get("lastPosition", 0)
+
+
+def session_infos(snapshot: Snapshot, sessions: Sequence[Session]) -> list[SessionInfo]:
+    """Sessions with their counts as of the snapshot."""
+    counts = session_counts(snapshot, sessions)
+    return [_session_info(snapshot, session, *counts[session.number]) for session in sessions]
+
+
+def _session_info(
+    snapshot: Snapshot, session: Session, messages: int, commands: int, last_position: int
+) -> SessionInfo:
+    last_us = session.started_us
+    if last_position:
+        last_us = snapshot.source.index.row(last_position).time_us
+    return SessionInfo(
+        session_id=session.session_id,
+        name=session.name,
+        labels=session.labels,
+        started_at=to_datetime(session.started_us),
+        ended_at=None if session.ended_us is None else to_datetime(session.ended_us),
+        status=session.status,
+        message_count=messages,
+        command_count=commands,
+        event_count=messages - commands,
+        last_activity=to_datetime(last_us),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from msgstore.engine.index import Index
 from msgstore.engine.journal import read_hint
 from msgstore.engine.records import Records
 from msgstore.engine.segments import Segments
-from msgstore.engine.session_log import Session, SessionLog, last_event
+from msgstore.engine.session_log import SessionLog, last_event
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
 from msgstore.format.record import decode_record
 from msgstore.model.clock import to_datetime
 from msgstore.model.errors import CorruptRecord, StoreUnavailable
 from msgstore.model.message import PositionalMessage
-from msgstore.model.results import SessionInfo, StoreStats, StreamInfo
+from msgstore.model.results import StoreStats, StreamInfo
 
 _CHECKED_EVERY = 512
 
@@ -158,29 +158,3 @@ class Snapshot(NamedTuple):
         """The store's active session: one look at the end of the log."""
         event = last_event(self.source.disk, self.sessions_end)
         return event.active_id if event else None
-
-    def session_infos(self, sessions: Sequence[Session]) -> list[SessionInfo]:
-        """Sessions with their counts as of this snapshot."""
-        from msgstore.engine.counting import session_counts
-
-        counts = session_counts(self, sessions)
-        return [self._session_info(session, *counts[session.number]) for session in sessions]
-
-    def _session_info(
-        self, session: Session, messages: int, commands: int, last_position: int
-    ) -> SessionInfo:
-        last_us = session.started_us
-        if last_position:
-            last_us = self.source.index.row(last_position).time_us
-        return SessionInfo(
-            session_id=session.session_id,
-            name=session.name,
-            labels=session.labels,
-            started_at=to_datetime(session.started_us),
-            ended_at=None if session.ended_us is None else to_datetime(session.ended_us),
-            status=session.status,
-            message_count=messages,
-            command_count=commands,
-            event_count=messages - commands,
-            last_activity=to_datetime(last_us),
-        )

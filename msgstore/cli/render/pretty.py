@@ -6,10 +6,9 @@ import orjson
 from rich.text import Text
 
 from msgstore.cli.escape import visible_json
-from msgstore.cli.output import Record
 from msgstore.cli.render.screen import Screen
 from msgstore.cli.settings import Settings
-from msgstore.cli.shapes import Picker
+from msgstore.cli.shapes import Picker, Record
 
 _TOKEN = re.compile(
     r'(?P<key>"(?:\\.|[^"\\])*")(?=:)|(?P<text>"(?:\\.|[^"\\])*")'
