@@ -20,6 +20,8 @@ from msgstore.format.record import (
     SegmentHeader,
     decode_head,
     decode_segment_header,
+    is_record,
+    record_revision,
 )
 from msgstore.format.row import Row
 from msgstore.model.errors import CorruptRecord
@@ -199,8 +201,7 @@ class Segments:
         """
         expected, step = (last, -1) if backwards else (first, 1)
         for frame in self._frames(head, first, last, backwards):
-            found = decode_head(frame)
-            if found is None or found.revision != expected:
+            if record_revision(frame) != expected:
                 raise self.lost(head.stream_id, expected)
             yield frame
             if expected == (first if backwards else last):
@@ -229,7 +230,7 @@ class Segments:
             path, end = self._extent(head, segment)
             start = self._offset_of(head, segment, end, first) if segment == start_segment else 0
             for _, frame in self._walk(path, start, end, strict=True):
-                if decode_head(frame) is not None:
+                if is_record(frame):
                     yield frame
 
     def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
@@ -352,7 +353,7 @@ class Segments:
                     raise CorruptRecord(path, start + at - length, problem)
                 at -= length
                 frame = window[at : at + length]
-                if decode_head(frame) is not None:
+                if is_record(frame):
                     yield frame
             if at == len(window):
                 if length is None or length > min(end, RECORD_BYTES_MAX) or length <= len(window):

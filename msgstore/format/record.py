@@ -39,12 +39,16 @@ _TAIL = struct.Struct(">BI")
 _OVERHEAD = HEAD.size + _TAIL.size
 assert _SEALED.size + _REST.size == HEAD.size
 
+_RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
 _KINDS = (MessageType.EVENT, MessageType.COMMAND)
 _pack = msgpack.Packer(autoreset=True).pack
 
 
 def encode_body(message: Message, message_id: str, session_id: str | None) -> bytes:
-    """The elements 7 to 15 of a record. Raises MessageTooLarge."""
+    """The elements 7 to 15 of a record.
+
+    Raises MessageTooLarge, and InvalidMessage for data that changed since it was checked.
+    """
     try:
         packed: bytes = _pack(
             (
@@ -104,6 +108,20 @@ def decode_head(buffer: bytes | memoryview, offset: int = 0) -> RecordHead | Non
     if fields[4::2] != (0xCE, 0xCF, 0xCF, 0xCE, fields[12]) or fields[12] > 1:
         return None
     return RecordHead(fields[3], fields[5], fields[7], fields[9], fields[11], bool(fields[12]))
+
+
+_REVISION = struct.Struct(">I")
+_REVISION_OFFSET = 32
+
+
+def is_record(frame: bytes | memoryview) -> bool:
+    """Whether a whole frame is a record: the header of a segment is the only other kind."""
+    return frame[1:3] == _RECORD_COUNT
+
+
+def record_revision(frame: bytes | memoryview) -> int:
+    """The revision that stands in a whole record frame."""
+    return int(_REVISION.unpack_from(frame, _REVISION_OFFSET)[0])
 
 
 def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessage:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,7 +22,9 @@ def system_clock_us() -> int:
     return time.time_ns() // 1000
 
 
+@lru_cache(maxsize=256)
 def to_datetime(time_us: int) -> datetime:
+    """Cached, for all messages of a commit have one time."""
     return EPOCH + timedelta(microseconds=time_us)
 
 
