@@ -34,5 +34,5 @@ def _offer(
         with ctx.obj.open_store() as store:
             found = (name for name in names(store) if name.startswith(incomplete))
             return list(islice(found, _OFFERED_MAX))
-    except Exception:
+    except Exception:  # whatever it is: a Tab in a shell must not answer with an error
         return []

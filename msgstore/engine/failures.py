@@ -6,6 +6,7 @@ import errno
 
 from msgstore.model.errors import ReadOnlyStore, StoreUnavailable, WriteFailed
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 

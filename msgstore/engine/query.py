@@ -174,10 +174,10 @@ def select(
     snapshot: Snapshot, wanted: MessageFilter, *, backwards: bool
 ) -> Iterator[PositionalMessage]:
     """The messages that match, in order of position. Raises CorruptRecord where it meets damage."""
-    sieve = make_sieve(snapshot, wanted)
-    if sieve is None:
-        return
-    with snapshot.source.blaming_reset():
+    with snapshot.source.reading():
+        sieve = make_sieve(snapshot, wanted)
+        if sieve is None:
+            return
         for stretch in _stretches(_passing_rows(snapshot, sieve, backwards)):
             for stored in snapshot.source.records.fetch_many(stretch):
                 if wanted.matches(stored):

@@ -45,9 +45,14 @@ class Reader:
         Raises CorruptRecord, StoreUnavailable.
         """
         try:
-            return self._look() or self._attach()
+            snapshot = self._look()
+            if snapshot is None:
+                # One thread attaches; to the others the store would seem to be gone meanwhile.
+                with self._lock:
+                    snapshot = self._look() or self._attach()
         except OSError as error:
             raise unreadable(self._disk.root, error) from error
+        return snapshot
 
     def _look(self) -> Snapshot | None:
         """A snapshot if the files are still those we know, at the cost of two system calls."""
@@ -99,14 +104,13 @@ class Reader:
 
         The snapshot stays what this reader sees; a store that others write to is no such case.
         """
-        with self._lock:
-            above = OverlayDisk(self._disk)
-            check_headers(self._disk, identity.store_uuid)
-            with self._unchanging():
-                rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
-            source = Source(above, identity, token=None)
-            self._overlaid = Snapshot(source, rows, sessions_end, catalog_end)
-            return self._overlaid
+        above = OverlayDisk(self._disk)
+        check_headers(self._disk, identity.store_uuid)
+        with self._unchanging():
+            rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
+        source = Source(above, identity, token=None)
+        self._overlaid = Snapshot(source, rows, sessions_end, catalog_end)
+        return self._overlaid
 
     @contextmanager
     def _unchanging(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
+from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity, read_identity
 from msgstore.engine.index import Index
 from msgstore.engine.journal import read_hint
@@ -58,13 +59,15 @@ class Source:
             raise StoreUnavailable(self.disk.root, "was emptied while it was read")
 
     @contextmanager
-    def blaming_reset(self) -> Iterator[None]:
-        """Files that a `reset` replaced under a reader look damaged: this tells the one from the other."""
+    def reading(self) -> Iterator[None]:
+        """Names what ends a read: a refusal of the disk, or a `reset` under it, which looks like damage."""
         try:
             yield
         except CorruptRecord:
             self.check_still_there()
             raise
+        except OSError as error:
+            raise unreadable(self.disk.root, error) from error
 
     def fetch(self, position: int) -> PositionalMessage:
         """The message at a visible position. Raises CorruptRecord."""
@@ -96,13 +99,13 @@ class Snapshot(NamedTuple):
         self, stream_id: str, first: int, last: int | None, *, backwards: bool
     ) -> Iterator[PositionalMessage]:
         """A stream's messages between two revisions, inclusive. Raises CorruptRecord."""
-        head = self.source.segments.head(stream_id, self.rows)
-        if head is None:
-            return
-        last = head.revision if last is None else min(last, head.revision)
-        if first > last:
-            return
-        with self.source.blaming_reset():
+        with self.source.reading():
+            head = self.source.segments.head(stream_id, self.rows)
+            if head is None:
+                return
+            last = head.revision if last is None else min(last, head.revision)
+            if first > last:
+                return
             frames = self.source.segments.read(head, first, last, backwards=backwards)
             for count, frame in enumerate(frames):
                 if count % _CHECKED_EVERY == _CHECKED_EVERY - 1:
@@ -115,8 +118,9 @@ class Snapshot(NamedTuple):
 
     def streams(self) -> Iterator[StreamInfo]:
         """Every stream, in the order of creation."""
-        for _, entry in self.source.catalog.entries(self.catalog_end, self.rows):
-            yield self._stream_info(entry.stream_id, entry.first_position)
+        with self.source.reading():
+            for _, entry in self.source.catalog.entries(self.catalog_end, self.rows):
+                yield self._stream_info(entry.stream_id, entry.first_position)
 
     def _stream_info(self, stream_id: str, first_position: int) -> StreamInfo:
         head = self.source.segments.head(stream_id, self.rows)

@@ -23,7 +23,7 @@ from msgstore.engine.commit import (
     build_commit,
 )
 from msgstore.engine.create import create, is_resetting, reset
-from msgstore.engine.failures import unavailable, words
+from msgstore.engine.failures import NO_ROOM, unavailable, words
 from msgstore.engine.identity import Durability
 from msgstore.engine.journal import (
     JOURNAL_BYTES_CHECKPOINT,
@@ -113,9 +113,9 @@ class Writer:
             with holding(self._disk, self._lock):
                 try:
                     self._enter()
-                except OSError as error:
+                    yield self
+                except OSError as error:  # of a read: writes are answered for where they are made
                     raise unavailable(self._disk.root, error) from error
-                yield self
 
     def close(self) -> None:
         """Gives back the lock's open file."""
@@ -297,7 +297,10 @@ class Writer:
             if self._disk.size(JOURNAL) > 2 * JOURNAL_BYTES_CHECKPOINT:
                 self._disk.truncate(JOURNAL, JOURNAL_BYTES_CHECKPOINT)
         except OSError as error:
-            self._fail("a checkpoint failed; the store must be opened again")
+            # The mark stays: the next to enter writes the whole generation again before it syncs.
+            # Want of room passes; after any other error this object stops.
+            if error.errno not in NO_ROOM:
+                self._fail("a checkpoint failed; the store must be opened again")
             raise unavailable(self._disk.root, error) from error
 
     def _write(

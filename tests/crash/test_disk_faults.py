@@ -8,9 +8,10 @@ import random
 
 import pytest
 from simulated_disk import SimulatedDisk
-from workbench import keepers, open_writer, read_all, save, small_journal
+from workbench import CHECKPOINT_BYTES, keepers, open_writer, read_all, save, small_journal
 
 from msgstore import MsgStoreError, OutcomeUnknown, StoreClosed, WriteFailed
+from msgstore.format.journal import ENTRIES_START
 
 FIRST = [[("s0", "a")], [("s1", "b" * 600), ("s0", "c")]]
 NEXT = [("s0", "d" * 600), ("s2", "e")]
@@ -88,3 +89,30 @@ def test_no_save_after_a_failed_sync() -> None:
         save(store, NEXT)
     save(open_writer(disk, "always"), NEXT)
     assert read_all(disk, "always")[-2:] == NEXT
+
+
+@pytest.mark.parametrize("kind", ["write", "sync"])
+def test_a_checkpoint_without_room(kind: str) -> None:
+    """It fails the save and nothing else: the same object goes on once there is room."""
+    with small_journal():
+        disk = SimulatedDisk()
+        store = open_writer(disk, "always")
+        saved: list[tuple[str, str]] = []
+        while not saved or store.tail.hint.journal_end - ENTRIES_START < CHECKPOINT_BYTES:
+            saved.append(("s0", f"{len(saved)}" + "x" * 500))
+            save(store, saved[-1:])
+
+        def fails(asked: str, path: str, number: int) -> OSError | None:
+            full = asked == kind and path != "write.lock"
+            return OSError(errno.ENOSPC, "No space left on device", path) if full else None
+
+        disk.fails = fails
+        for _ in range(2):
+            with pytest.raises(WriteFailed, match="No space left on device") as caught:
+                save(store, NEXT)
+            assert caught.type is WriteFailed
+        disk.fails = lambda asked, path, number: None
+        assert read_all(disk.killed(), "always") == saved
+        save(store, NEXT)
+        for keeps in keepers(random.Random(1)):
+            assert read_all(disk.after_power_loss(keeps), "always") == saved + NEXT

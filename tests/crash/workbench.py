@@ -23,6 +23,8 @@ from msgstore.model.saving import Known, SaveRequest, plan_saves
 Item = tuple[str, str]
 """A stream and a value."""
 
+CHECKPOINT_BYTES = 6000
+
 _ticks = itertools.count(1_700_000_000_000_000)
 
 
@@ -41,7 +43,7 @@ def small_journal() -> Iterator[None]:
     """Checkpoints after a few commits instead of thousands."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (writer, journal):
-            patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", 6000)
+            patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", CHECKPOINT_BYTES)
         for module in (journal, create):
             patch.setattr(module, "JOURNAL_BYTES_FIRST", 16384)
         yield

@@ -18,6 +18,7 @@ from msgstore import (
     StoreUnavailable,
     WrongExpectedRevision,
 )
+from msgstore.disk.files import RealDisk
 
 
 def test_a_forked_child_saves_on_its_own(tmp_path: Path) -> None:
@@ -182,6 +183,74 @@ def test_a_reset_under_a_reader(tmp_path: Path, of_stream: bool) -> None:
     assert {stored.message.type for stored in store.get_messages("a")} == {"New"}
     store.close()
     other.close()
+
+
+def test_threads_that_attach_together(tmp_path: Path) -> None:
+    """A store is never taken for a missing one because another thread is just taking it up.
+
+    The slow thread lets go of the files at the worst moment that the quick one leaves it; the
+    timeouts end waits for what the lock between them prevents.
+    """
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_message("a", Message("A"))
+        (tmp_path / "store" / "write.lock").write_bytes(bytes(136))  # both must attach and recover
+        opened, reader = store._opened, store._reader
+        find, recover = opened.find, reader._recover
+        slow_began, quick_recovered, slow_let_go = (threading.Event() for _ in range(3))
+        quick_done = threading.Event()
+        totals: dict[str, int] = {}
+
+        def find_slowly() -> object:
+            if threading.current_thread().name != "slow":
+                return find()
+            slow_began.set()
+            quick_recovered.wait(1)
+            found = find()
+            slow_let_go.set()
+            quick_done.wait(1)
+            return found
+
+        def recover_and_wait() -> None:
+            recover()
+            if threading.current_thread().name == "quick":
+                quick_recovered.set()
+                slow_let_go.wait(1)
+
+        def look() -> None:
+            name = threading.current_thread().name
+            totals[name] = store.get_stats().total_messages
+            if name == "quick":
+                quick_done.set()
+
+        opened.find, reader._recover = find_slowly, recover_and_wait
+        slow, quick = (threading.Thread(target=look, name=name) for name in ("slow", "quick"))
+        slow.start()
+        slow_began.wait()
+        quick.start()
+        slow.join()
+        quick.join()
+        assert totals == {"slow": 1, "quick": 1}
+
+
+def test_a_disk_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An I/O error while reading is an error of the store, for readers and for writers."""
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_messages("a", [Message("A")] * 3)
+        real = RealDisk.read
+
+        def broken(disk: RealDisk, path: str, offset: int, size: int) -> bytes:
+            if path.startswith("streams/"):
+                raise OSError(5, "Input/output error", path)
+            return real(disk, path, offset, size)
+
+        monkeypatch.setattr(RealDisk, "read", broken)
+        for reading in (store.get_all_messages(), store.get_messages("a")):
+            with pytest.raises(StoreUnavailable, match="Input/output error"):
+                list(reading)
+    store = FileMessageStore(tmp_path / "store")
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        store.save_message("a", Message("A"))
+    store.close()
 
 
 def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
