@@ -52,7 +52,7 @@ class Exactly:
 
     def __post_init__(self) -> None:
         if isinstance(self.revision, bool) or not isinstance(self.revision, int):
-            raise InvalidArgument("expected_revision", f"{self.revision!r} is not a revision")
+            raise InvalidArgument("expected_revision", f"{self.revision!r:.40} is not a revision")
         if self.revision < EMPTY_REVISION:
             raise InvalidArgument("expected_revision", f"{self.revision} is below -1")
 
