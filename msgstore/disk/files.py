@@ -319,11 +319,14 @@ class RealDisk:
         assert "/" not in below, "no folder of a store is deeper"
         above = self._top_folder(top)
         if not below:
-            yield name, above.fd
+            with _named(self._prefix + path):
+                yield name, above.fd
             return
-        folder = open_folder(below, above.fd)
+        with _named(self._prefix + parent):
+            folder = open_folder(below, above.fd)
         try:
-            yield name, folder
+            with _named(self._prefix + path):
+                yield name, folder
         finally:
             os.close(folder)
 
@@ -342,6 +345,17 @@ class RealDisk:
 def _open_named(folder: str) -> int:
     """A folder that the user named: links on the way to it are the user's."""
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """An error of the system knows the name in its folder only; people need all of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = path
+        raise
 
 
 def _sync_and_close(fd: int) -> None:

@@ -200,7 +200,7 @@ class _Verification:
                 for stored, (_, row) in zip(records.fetch_many(stretch), stretch, strict=True):
                     self._compare(stored, row)
                     self.bytes_checked += row.length
-            except CorruptRecord:
+            except (CorruptRecord, OSError):
                 for position, row in stretch:
                     self._attempt(partial(self._fetch_and_compare, position, row))
 
