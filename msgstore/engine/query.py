@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgstore.engine.index import row_damage
 from msgstore.engine.records import Located
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import hash64
@@ -212,7 +213,8 @@ def _passing_rows(snapshot: Snapshot, sieve: RowSieve, backwards: bool) -> Itera
         located = []
         for position in reversed(positions) if backwards else positions:
             row = decode_row(position, window, (position - start) * ROW_BYTES)
-            assert row is not None, "the window was checked"
+            if row is None:
+                raise row_damage(position)
             located.append((position, row))
         yield located
 

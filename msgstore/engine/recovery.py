@@ -31,6 +31,7 @@ from msgstore.format.hint import Hint
 from msgstore.format.journal import ENTRIES_START, EntryHead, Slot, encode_slot
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
 from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
+from msgstore.format.stored import NUMBER_MAX
 from msgstore.model.errors import CorruptRecord
 
 _LOST_ROWS_MAX = JOURNAL_BYTES_MAX // ROW_BYTES
@@ -57,6 +58,7 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
     if (
         hint is None
         or hint.token != around.token
+        or hint.sequence > NUMBER_MAX
         or hint.is_dirty
         or not slots
         or slots[-1].generation != hint.generation
@@ -74,6 +76,8 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
 def _own(slot: Slot, store_uuid: bytes) -> Slot:
     if slot.store_uuid != store_uuid:
         raise CorruptRecord(JOURNAL, slot.offset, "the journal belongs to another store")
+    if max(slot.generation, slot.rows, slot.sequence) > NUMBER_MAX:
+        raise CorruptRecord(JOURNAL, slot.offset, "a number in the header is one no store reaches")
     return slot
 
 

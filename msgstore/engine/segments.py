@@ -137,12 +137,12 @@ class Segments:
         last = None
         end = 0
         for offset, frame in self._walk(path, 0, size):
-            head = decode_head(frame)
-            if head is not None:
-                if head.position > rows:
+            if offset:  # the first frame is the segment's header
+                head = decode_head(frame)
+                if head is not None and head.position > rows:
                     return last
-                row = self.row_pointing_at(segment, offset, head)
-                if row is None:
+                row = head and self.row_pointing_at(segment, offset, head)
+                if head is None or row is None:
                     break
                 last = _Found(offset, head, row)
             end = offset + len(frame)

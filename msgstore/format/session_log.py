@@ -41,7 +41,7 @@ def encode_session_event(event: SessionEvent) -> bytes:
 def decode_session_event(frame: bytes | memoryview) -> SessionEvent:
     """Raises ValueError for a frame that is whole, and yet not what msgstore writes."""
     elements = decode_frame(frame)
-    if len(elements) != len(SessionEvent._fields) or elements[0] not in _FACTS:
+    if len(elements) != len(SessionEvent._fields) or elements[0] not in [*_FACTS]:
         raise ValueError("it is no event of a session")
     event, number, session_id, time_us, position, active_id, total, facts = elements
     if not isinstance(facts, dict):

@@ -8,7 +8,8 @@ from msgstore.model.clock import TIME_US_MAX
 from msgstore.model.errors import InvalidText
 from msgstore.model.values import check_text
 
-NUMBER_MAX = 2**63 - 1
+NUMBER_MAX = 2**62
+"""No position, sequence or count of a store comes near it; 8 bytes hold more than one can go on with."""
 
 
 def stored_text(value: object, what: str) -> str:

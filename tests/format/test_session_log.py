@@ -83,7 +83,7 @@ def events(event: str, facts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStr
         st.integers(1, 2**32 - 1),
         TEXT,
         st.integers(0, TIME_US_MAX),
-        st.integers(0, 2**63 - 1),
+        st.integers(0, 2**62),
         st.none() | TEXT,
         UINT32,
         facts,
