@@ -92,7 +92,9 @@ def append_log(path: Path, name: str, elements: list[Any], frame: bytes | None =
     change_hint(path, **{f"{name}_end": file.stat().st_size})
 
 
-def change_entry(path: Path, name: str, number: int, forge: Callable[[list[Any]], list[Any]]) -> None:
+def change_entry(
+    path: Path, name: str, number: int, forge: Callable[[list[Any]], list[Any]]
+) -> None:
     """Rewrites the elements of a frame in a log, of the same length."""
     file = path / name
     content = file.read_bytes()

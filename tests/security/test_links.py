@@ -85,9 +85,7 @@ def test_a_link_is_called_one(path: Path, outside: Path, name: str) -> None:
 
 @pytest.mark.parametrize("folder", ["streams", "shard"])
 @pytest.mark.parametrize("leads", ["to its own content", "to an empty folder", "nowhere"])
-def test_a_link_in_place_of_a_folder(
-    path: Path, tmp_path: Path, folder: str, leads: str
-) -> None:
+def test_a_link_in_place_of_a_folder(path: Path, tmp_path: Path, folder: str, leads: str) -> None:
     """No segment is read or written by way of it, be it of an old stream or of a new one."""
     place = path / "streams" if folder == "streams" else place_of(path, "segment").parent
     target = tmp_path / "elsewhere"
