@@ -44,8 +44,8 @@ def seal(count: int, body: bytes) -> bytes:
     return _SEALED.pack(0xDC, count, 0xCE, crc32(rest, count)) + rest
 
 
-# An array is given room for as many elements as it claims, and each may claim as many as the frame
-# has bytes, 1,000 levels deep: short frames cannot claim much, others are looked at first.
+# msgpack 1.0 gives an array room for as many elements as it claims, and each may claim as many as
+# the frame has bytes, 1,000 levels deep: short frames cannot claim much, others are looked at first.
 _UNPACKED_UNSEEN_BYTES = 4096
 
 

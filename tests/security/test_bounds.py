@@ -102,6 +102,7 @@ def test_a_file_of_a_terabyte_of_nothing(path: Path, name: str) -> None:
     grow(file, 1 << 40)
     use_in_little_room(path)
     forget_hint(path)
+    grow(file, 1 << 40)
     use_in_little_room(path)
 
 
@@ -139,6 +140,18 @@ def test_a_row_of_four_gigabytes(path: Path) -> None:
     grow(segment_of(path), 1 << 40)
     change_row(path, 2, length=2**32 - 1)
     assert "CorruptRecord" in use_in_little_room(path)
+
+
+@linux_only
+def test_a_last_record_of_four_gigabytes(path: Path) -> None:
+    """The end of a segment claims it, in a file that has it."""
+    segment = segment_of(path)
+    grow(segment, 1 << 33)
+    with segment.open("ab") as file:
+        file.write(b"\xce\xff\xff\xff\xff")
+    with FileMessageStore(path, create=False) as store:
+        store.get_sessions()
+    assert use_in_little_room(path) == []
 
 
 @linux_only

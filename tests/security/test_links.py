@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from msgstore import FileMessageStore, Message, MsgStoreError, StoreUnavailable
+from msgstore.model.saving import SaveRequest
 
 pytestmark = pytest.mark.timeout(60)  # a named pipe must not be waited for
 
@@ -157,9 +158,9 @@ def test_a_file_with_a_second_name(path: Path, outside: Path, name: str) -> None
     before = outside.read_bytes()
     with FileMessageStore(path, create=False) as store:
         assert len(list(store.get_all_messages())) == 4
+        lines = [SaveRequest.of(stream, [Message("More")]) for stream in ("a", "new")]
         with pytest.raises(StoreUnavailable, match="second name"):
-            store.save_message("a", Message("More"), message_type="event")
-            store.save_message("new", Message("More"))
+            store.save_each(lines)
     if name != "write.lock":  # which another process may still use
         assert outside.read_bytes() == before
     outside.unlink()
