@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _OFFERED_MAX = 200
 # zsh evaluates what is offered, and the others split it at blanks and lines: whoever may save
 # messages chooses these texts, and must not thereby run a command in the shell of an operator.
-_HARMLESS = re.compile(r"[\w@%+=.,/-][\w@%+=:.,/-]*")
+_HARMLESS = re.compile(r"[\w@%+=.,/][\w@%+=:.,/-]*")
 
 
 def complete_stream(ctx: Context, incomplete: str) -> list[str]:

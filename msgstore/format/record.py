@@ -43,7 +43,6 @@ assert _SEALED.size + _REST.size == HEAD.size
 _RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
 _KINDS = {0: MessageType.EVENT, 1: MessageType.COMMAND}
 _NUMBER_TAGS = b"\xcf\xcf\xce"  # at bytes 13, 22 and 31
-_TEXT_OR_NOTHING = frozenset((str, type(None)))
 _pack = msgpack.Packer(autoreset=True).pack
 
 
@@ -136,7 +135,9 @@ def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessag
     """
     try:
         position, time_us, revision, kind, session_id, *body = decode_frame(frame)
-        if frame[13:32:9] != _NUMBER_TAGS or session_id.__class__ not in _TEXT_OR_NOTHING:
+        if frame[13:32:9] != _NUMBER_TAGS or not (
+            session_id is None or session_id.__class__ is str
+        ):
             raise ValueError("it is not in the shape of a record")
         return restore_positional(
             stream_id,
@@ -154,9 +155,14 @@ def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessag
 def decode_body(body: list[Any]) -> Message:
     """The message of elements 8 to 15. Raises ValueError for another number of them, or no texts."""
     type_, data, id_, request_id, correlation_id, causation_id, timestamp_us, metadata = body
-    id_ = format_uuid(id_) if id_.__class__ is bytes and len(id_) == 16 else id_
-    texts = (request_id.__class__, correlation_id.__class__, causation_id.__class__)
-    if not _TEXT_OR_NOTHING.issuperset(texts) or not type_.__class__ is id_.__class__ is str:
+    if id_.__class__ is bytes and len(id_) == 16:
+        id_ = format_uuid(id_)
+    if not (
+        type_.__class__ is id_.__class__ is str
+        and (request_id is None or request_id.__class__ is str)
+        and (correlation_id is None or correlation_id.__class__ is str)
+        and (causation_id is None or causation_id.__class__ is str)
+    ):
         raise ValueError("its type or an id is no text")
     return restore_message(
         type_,
