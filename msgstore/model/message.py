@@ -9,7 +9,7 @@ from typing import Any, NewType
 
 from msgstore.model.clock import format_time
 from msgstore.model.errors import InvalidMessage
-from msgstore.model.values import Json, check_json, check_text
+from msgstore.model.values import Json, check_json, check_text, excerpt
 
 Revision = NewType("Revision", int)
 """0-based place of a message in its stream; -1 where there is none."""
@@ -39,7 +39,7 @@ def to_message_type(
     try:
         return MessageType(value)
     except ValueError:
-        raise InvalidMessage(what, f"{value!r:.40} is neither 'command' nor 'event'") from None
+        raise InvalidMessage(what, f"{excerpt(value)} is neither 'command' nor 'event'") from None
 
 
 _JSON_NAMES = {

@@ -146,6 +146,11 @@ def join_key(path: str, key: str) -> str:
     return f"{path}[{key!a}]"
 
 
+def excerpt(value: object) -> str:
+    """For an error: a number, or the beginning of a text; of anything else only what it is."""
+    return f"{value!r:.42}" if isinstance(value, str | int | float) else _kind_of(value)
+
+
 def _kind_of(value: object) -> str:
     return {"bytes": "bytes", "set": "a set", "datetime": "a datetime"}.get(
         type(value).__name__, f"a value of type {type(value).__name__}"
