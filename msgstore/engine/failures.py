@@ -34,7 +34,9 @@ def _planted(path: str, error: OSError) -> StoreUnavailable | None:
             path, f"a symbolic link stands in place of a file: {error.filename}"
         )
     if isinstance(error, Misplaced):
-        return StoreUnavailable(path, f"{error.strerror}: {error.filename}")
+        # What has a second name can still be read, by a reader who does not recover the store.
+        kind = ReadOnlyStore if error.errno == errno.EMLINK else StoreUnavailable
+        return kind(path, f"{error.strerror}: {error.filename}")
     return None
 
 

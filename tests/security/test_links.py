@@ -13,6 +13,8 @@ import pytest
 from msgstore import FileMessageStore, Message, MsgStoreError, StoreUnavailable
 from msgstore.model.saving import SaveRequest
 
+from .forge import forget_hint
+
 pytestmark = pytest.mark.timeout(60)  # a named pipe must not be waited for
 
 FILES = ("store.json", "write.lock", "journal", "index", "catalog", "sessions", "segment")
@@ -167,6 +169,23 @@ def test_a_file_with_a_second_name(path: Path, outside: Path, name: str) -> None
     with FileMessageStore(path, create=False) as store:
         store.save_message("a", Message("More"))
         assert store.verify().findings == ()
+
+
+@pytest.mark.parametrize("name", ["write.lock", "journal", "index", "catalog", "segment"])
+def test_a_file_with_a_second_name_after_a_loss_of_power(
+    path: Path, outside: Path, name: str
+) -> None:
+    """A store that cannot be recovered on that account is read all the same."""
+    forget_hint(path)
+    place = place_of(path, name)
+    os.link(place, outside)
+    before = outside.read_bytes()
+    with FileMessageStore(path, create=False) as store:
+        assert len(list(store.get_all_messages())) == 4
+        assert len(list(store.get_messages("a"))) == 3
+        with pytest.raises(StoreUnavailable, match="second name"):
+            store.save_message("a", Message("More"))
+    assert outside.read_bytes() == before
 
 
 def test_reset_follows_no_link(path: Path, tmp_path: Path) -> None:
