@@ -19,6 +19,7 @@ from msgstore.backends.protocol import Group
 from msgstore.model.errors import (
     InvalidArgument,
     InvalidMessage,
+    MessageTooLarge,
     MsgStoreError,
     RequestError,
     SessionEnded,
@@ -30,6 +31,9 @@ from msgstore.model.message import NO_SESSION, Message, MessageType, PositionalM
 from msgstore.model.results import SaveResult
 from msgstore.model.saving import SaveRequest
 from msgstore.model.values import check_text, join_key
+
+LABELS_BYTES_MAX = 65_536
+"""Of one session, keys and values together: an event of the session log is read in one piece."""
 
 
 class BaseStore:
@@ -212,7 +216,7 @@ class LocalSessions:
 def check_session_details(
     name: str | None, labels: Mapping[str, str] | None
 ) -> tuple[str | None, dict[str, str]]:
-    """The name and a copy of the labels of a new session; raises InvalidMessage."""
+    """The name and a copy of the labels of a new session; raises InvalidMessage, MessageTooLarge."""
     if name is not None:
         check_text(name, "name")
     if labels is not None and not isinstance(labels, Mapping):
@@ -220,6 +224,9 @@ def check_session_details(
     copied = dict(labels or {})
     for key, value in copied.items():
         check_text(value, join_key("labels", check_text(key, "labels")))
+    size_bytes = sum(len(key.encode()) + len(value.encode()) for key, value in copied.items())
+    if size_bytes > LABELS_BYTES_MAX:
+        raise MessageTooLarge("the labels", size_bytes, LABELS_BYTES_MAX)
     return name, copied
 
 

@@ -273,7 +273,8 @@ class FileMessageStore(LocalSessions, BaseStore):
         snapshot = self._snapshot()
         if snapshot is None:
             return VerifyReport(0, 0, 0, 0, ())
-        return verify(snapshot, stream_id, quick)
+        with snapshot.source.reading():
+            return verify(snapshot, stream_id, quick)
 
     # ------------------------------------------------------------ sessions
 

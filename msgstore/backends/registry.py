@@ -41,4 +41,7 @@ def _path_of(url: str) -> str:
         raise InvalidArgument("store", f"{url!r} names another host; write file:///absolute/path")
     if not parts.path:
         raise InvalidArgument("store", f"{url!r} names no path")
-    return unquote(parts.path)
+    path = unquote(parts.path)
+    if "\0" in path:
+        raise InvalidArgument("store", f"{url!r} names a path with a NUL in it")
+    return path

@@ -1,5 +1,6 @@
 """What a shell offers on TAB. A completion never complains: it offers nothing instead."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
 
 _OFFERED_MAX = 200
+# zsh evaluates what is offered, and the others split it at blanks and lines: whoever may save
+# messages chooses these texts, and must not thereby run a command in the shell of an operator.
+_HARMLESS = re.compile(r"[\w@%+=.,/][\w@%+=:.,/-]*")
 
 
 def complete_stream(ctx: Context, incomplete: str) -> list[str]:
@@ -32,7 +36,7 @@ def _offer(
 ) -> list[str]:
     try:
         with ctx.obj.open_store() as store:
-            found = (name for name in names(store) if name.startswith(incomplete))
+            found = (n for n in names(store) if n.startswith(incomplete) and _HARMLESS.fullmatch(n))
             return list(islice(found, _OFFERED_MAX))
     except Exception:  # whatever it is: a Tab in a shell must not answer with an error
         return []

@@ -1,6 +1,7 @@
 """A cursor file: how far a reader has come in a store, and proof that it is still the same history."""
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import orjson
@@ -59,12 +60,15 @@ class Cursor:
             "position": position,
             "fingerprint": self._fingerprint(position),
         }
-        temporary = f"{self._path}.{os.getpid()}.tmp"
+        # A name that nobody can guess, and O_EXCL: the folder may be one that others write to.
+        temporary = f"{self._path}.{os.urandom(8).hex()}.tmp"
         try:
-            with open(temporary, "wb") as file:
+            with open(temporary, "xb") as file:
                 file.write(orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE))
             os.replace(temporary, self._path)
         except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary)
             raise StoreUnavailable(self._path, error.strerror or "cannot be written") from None
 
     def _fingerprint(self, position: int) -> str | None:

@@ -1,7 +1,7 @@
 """How the command line fails: the exit codes, and the style of what is said."""
 
 import sys
-from traceback import print_exception
+from traceback import format_exception
 
 from msgstore.cli.escape import visible
 from msgstore.model.errors import MsgStoreError, RequestError
@@ -33,10 +33,14 @@ class BadUsage(RequestError):
 def report(error: Exception, debug: bool) -> int:
     """Says on stderr what went wrong and what to try; returns the exit code."""
     if debug:
-        print_exception(error)
+        write_stderr("".join(f"{visible(line)}\n" for line in _traceback(error)))
     code, reason, advice = _explain(error)
     say_error(reason, advice, getattr(error, "__notes__", ()))
     return code
+
+
+def _traceback(error: Exception) -> list[str]:
+    return "".join(format_exception(error)).splitlines()
 
 
 def say_error(reason: str, advice: str, notes: tuple[str, ...] | list[str] = ()) -> None:

@@ -13,7 +13,9 @@ from typing import Protocol
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import Picker, Record, Shape
-from msgstore.model.errors import MsgStoreError
+from msgstore.model.errors import CorruptStore, MsgStoreError
+from msgstore.model.message import PositionalMessage
+from msgstore.model.values import is_json
 
 _CHUNK_BYTES = 1 << 16
 # A table looks at the rows of its first moments together, to know how wide its columns are.
@@ -34,6 +36,14 @@ class Encoder(Protocol):
         ...
 
 
+def check_message(stored: PositionalMessage) -> PositionalMessage:
+    """Raises CorruptStore where data is no JSON: the encoders would fail at it, or write NaN as null."""
+    if is_json(stored.message.data) and is_json(stored.message.metadata):
+        return stored
+    place = f"stream {stored.stream_id}, revision {stored.revision}, position {stored.position}"
+    raise CorruptStore(f"the data of a message is not JSON ({place})")
+
+
 class Output:
     """Where a command puts its records. `count` is how many it has put."""
 
@@ -50,6 +60,8 @@ class Output:
 
     def put(self, record: Record) -> None:
         """Takes one record; on a terminal it is shown at once, elsewhere when enough has gathered."""
+        if isinstance(record, PositionalMessage):
+            check_message(record)
         self.count += 1
         self._write(self._encoder.add(record))
         if self._watched and time.monotonic() >= self._at_once_from_s:

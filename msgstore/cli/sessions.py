@@ -60,7 +60,7 @@ Examples:
 def show(ctx: Context, session: Id) -> None:
     """Print the facts of one session."""
     from msgstore.cli.naming import resolve_session
-    from msgstore.cli.output import record_output
+    from msgstore.cli.output import check_message, record_output
     from msgstore.cli.records import Session
     from msgstore.cli.shapes import SESSION
 
@@ -69,7 +69,8 @@ def show(ctx: Context, session: Id) -> None:
         session_id = resolve_session(store, session)
         latest = store.get_session_messages(session_id, None, 5, direction="backwards")
         info = store.get_session_info(session_id)
-        output.put_all([Session(info, session_id == store.active_session(), latest)])
+        is_active = session_id == store.active_session()
+        output.put_all([Session(info, is_active, map(check_message, latest))])
 
 
 START_EPILOG = """

@@ -9,15 +9,28 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
+from msgstore.disk.opening import (
+    FOLDER_MODE,
+    Owner,
+    make_folder,
+    open_folder,
+    open_plain,
+    owner_to_keep,
+    remove_at,
+)
+
 _HANDLES_MAX = 96
-_BASE_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 _NOTHING = -1
+# A read of more than this is cut to what the file holds before room is made for it: the size may
+# come from a file that lies.
+_TRUSTED_READ_BYTES = 1024 * 1024
+_OFFSET_MAX = 2**62
 
 
 class Disk(Protocol):
@@ -104,8 +117,10 @@ class RealDisk:
         self._root = root
         self._prefix = os.path.join(root, "")
         self._handles: dict[str, _Handle] = {}
+        self._folders: dict[str, _Handle] = {}  # those at the top: `streams`, `quarantine`
         self._lock = Lock()
         self._has_written = False
+        self._owner: list[Owner | None] = []  # filled when something is made for the first time
         _all_disks.add(self)
 
     @property
@@ -122,6 +137,10 @@ class RealDisk:
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         file = self._open(path)
+        if size > _TRUSTED_READ_BYTES or offset > _OFFSET_MAX:
+            size = min(size, os.lseek(file.fd, 0, os.SEEK_END) - offset)
+            if size <= 0:
+                return b""
         data = os.pread(file.fd, size, offset)
         if len(data) == size or not data:
             return data
@@ -147,14 +166,8 @@ class RealDisk:
         _sync_data(file.fd)
 
     def sync_folder(self, path: str) -> None:
-        self._sync_folder_at(self._prefix + path)
-
-    def _sync_folder_at(self, full: str) -> None:
-        fd = os.open(full, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        fd = self._open_folder(path) if path else _open_named(self._root)
+        _sync_and_close(fd)
 
     def sync_all(self) -> bool:
         if not sys.platform.startswith("linux"):
@@ -164,7 +177,7 @@ class RealDisk:
         syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
         if syncfs is None:
             return False
-        fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = _open_named(self._root)
         try:
             if syncfs(fd) != 0:
                 code = ctypes.get_errno()
@@ -179,7 +192,8 @@ class RealDisk:
         self.write(temporary, 0, data)
         self.sync(temporary)
         self._drop(temporary)
-        os.replace(self._prefix + temporary, self._prefix + path)
+        with self._at(path) as (name, folder):
+            os.replace(f"{name}.new", name, src_dir_fd=folder, dst_dir_fd=folder)
         self._drop(path)
         self.sync_folder(os.path.dirname(path))
 
@@ -187,39 +201,40 @@ class RealDisk:
         if not path:
             self._make_root()
             return
-        try:
-            os.mkdir(self._prefix + path, FOLDER_MODE)
-        except FileExistsError:
-            if os.path.islink(self._prefix + path):
-                raise
+        with self._at(path) as (name, folder):
+            make_folder(name, folder, owner=self._owner_of_new())
 
     def _make_root(self) -> None:
         if os.path.isdir(self._root):
             return
         os.makedirs(self._root, FOLDER_MODE, exist_ok=True)
-        self._sync_folder_at(os.path.dirname(self._root))
+        _sync_and_close(_open_named(os.path.dirname(self._root)))
 
     def list(self, path: str) -> list[str]:
         try:
-            return sorted(os.listdir(self._prefix + path))
+            fd = self._open_folder(path) if path else _open_named(self._root)
         except FileNotFoundError:
             return []
+        try:
+            return sorted(os.listdir(fd))
+        finally:
+            os.close(fd)
 
     def remove(self, path: str) -> None:
-        full = self._prefix + path
         with self._lock:
             for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
                 del self._handles[name]
-        if os.path.isdir(full) and not os.path.islink(full):
-            for name in os.listdir(full):
-                self.remove(f"{path}/{name}")
-            os.rmdir(full)
-        elif os.path.lexists(full):
-            os.unlink(full)
+            self._folders.pop(path, None)
+        try:
+            with self._at(path) as (name, folder):
+                remove_at(name, folder)
+        except FileNotFoundError:
+            return
 
     def identity(self, path: str) -> tuple[int, int] | None:
         try:
-            status = os.stat(self._prefix + path, follow_symlinks=False)
+            with self._at(path) as (name, folder):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
@@ -227,6 +242,7 @@ class RealDisk:
     def forget(self) -> None:
         with self._lock:
             self._handles.clear()
+            self._folders.clear()
 
     def _drop(self, path: str) -> None:
         with self._lock:
@@ -257,20 +273,18 @@ class RealDisk:
 
     def _open_for_both(self, path: str) -> _Handle | None:
         try:
-            return _Handle(os.open(self._prefix + path, os.O_RDWR | _BASE_FLAGS), True)
+            return _Handle(self._open_plain(path, os.O_RDWR), True)
         except FileNotFoundError:
             raise
         except OSError:  # a read-only disk, say; whether it can be read the next call tells
             return None
 
     def _open_file(self, path: str, writable: bool) -> int:
-        full = self._prefix + path
         if not writable:
-            return os.open(full, os.O_RDONLY | _BASE_FLAGS)
+            return self._open_plain(path, os.O_RDONLY)
         self._has_written = True
-        flags = os.O_RDWR | os.O_CREAT | _BASE_FLAGS
         try:
-            return os.open(full, flags, FILE_MODE)
+            return self._open_plain(path, os.O_RDWR | os.O_CREAT)
         except FileNotFoundError:
             folder = os.path.dirname(path)
             if not folder:
@@ -278,7 +292,77 @@ class RealDisk:
             parts = folder.split("/")
             for depth in range(len(parts)):
                 self.make_folder("/".join(parts[: depth + 1]))
-            return os.open(full, flags, FILE_MODE)
+            return self._open_plain(path, os.O_RDWR | os.O_CREAT)
+
+    def _open_plain(self, path: str, flags: int) -> int:
+        owner = self._owner_of_new() if flags & os.O_CREAT else None
+        with self._at(path) as (name, folder):
+            return open_plain(name, flags, folder, owner=owner)
+
+    def _owner_of_new(self) -> Owner | None:
+        if not self._owner:
+            self._owner.append(owner_to_keep(self._root))
+        return self._owner[0]
+
+    @contextmanager
+    def _at(self, path: str) -> Iterator[tuple[str, int | None]]:
+        """What to call `path`, and the open folder it is in; None for what stands at the top.
+
+        The store's own folder may be a link: the user has named it. Every folder in it is opened
+        from the one above, so that no link is followed, not even one that is put there meanwhile.
+        """
+        parent, _, name = path.rpartition("/")
+        if not parent:
+            yield self._prefix + name, None
+            return
+        top, _, below = parent.partition("/")
+        assert "/" not in below, "no folder of a store is deeper"
+        above = self._top_folder(top)
+        if not below:
+            with _named(self._prefix + path):
+                yield name, above.fd
+            return
+        with _named(self._prefix + parent):
+            folder = open_folder(below, above.fd)
+        try:
+            with _named(self._prefix + path):
+                yield name, folder
+        finally:
+            os.close(folder)
+
+    def _top_folder(self, name: str) -> _Handle:
+        """Stays open: nearly every segment is another file of another folder in `streams`."""
+        handle = self._folders.get(name)
+        if handle is None:
+            handle = self._folders[name] = _Handle(open_folder(self._prefix + name), False)
+        return handle
+
+    def _open_folder(self, path: str) -> int:
+        with self._at(path) as (name, above):
+            return open_folder(name, above)
+
+
+def _open_named(folder: str) -> int:
+    """A folder that the user named: links on the way to it are the user's."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """An error of the system knows the name in its folder only; people need all of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = path
+        raise
+
+
+def _sync_and_close(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _sync_data(fd: int) -> None:

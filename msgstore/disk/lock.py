@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Literal
 from weakref import WeakSet
 
-from msgstore.disk.files import FILE_MODE
+from msgstore.disk.opening import open_plain, owner_to_keep
 from msgstore.model.errors import StoreLocked
 
 
@@ -53,8 +53,11 @@ class FileLock:
 
     def _open(self, shared: bool) -> int:
         if self._fd is None:
-            access = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
-            self._fd = os.open(self._path, access | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+            if shared:
+                self._fd = open_plain(self._path, os.O_RDONLY)
+            else:
+                owner = owner_to_keep(os.path.dirname(self._path))
+                self._fd = open_plain(self._path, os.O_RDWR | os.O_CREAT, owner=owner)
         return self._fd
 
     def _wait(self, fd: int, flags: int) -> None:

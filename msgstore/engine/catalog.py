@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgstore.disk.files import Disk
-from msgstore.engine.log import walk_frames
+from msgstore.engine.log import as_damage, walk_frames
 from msgstore.format.catalog import (
     ALIGNMENT,
     CatalogEntry,
@@ -44,7 +44,8 @@ class Catalog:
         problem = frame_problem(buffer)
         if problem or offset < HEADER_BYTES:
             raise CorruptRecord(CATALOG, offset, problem or "no stream stands here")
-        return decode_catalog_entry(buffer[: frame_length(buffer)])
+        with as_damage(CATALOG, offset):
+            return decode_catalog_entry(buffer[: frame_length(buffer)])
 
     def entries(self, end: int, rows: int) -> Iterator[tuple[int, CatalogEntry]]:
         """Reference and entry of every stream whose first message is among the first `rows`.
@@ -52,7 +53,10 @@ class Catalog:
         `end` is the size that the file is known to have; what stands behind it may be in flight.
         """
         for offset, frame in walk_frames(self._disk, CATALOG, HEADER_BYTES, end):
-            entry = decode_catalog_entry(frame)
+            try:
+                entry = decode_catalog_entry(frame)
+            except ValueError as error:
+                raise CorruptRecord(CATALOG, offset, str(error)) from None
             if entry.first_position > rows:
                 return
             yield offset // ALIGNMENT, entry

@@ -10,6 +10,7 @@ from typing import Literal
 from msgstore.engine.query import RowSieve, make_sieve, passing_windows
 from msgstore.engine.session_log import Session
 from msgstore.engine.snapshot import Snapshot
+from msgstore.format.names import INDEX
 from msgstore.format.row import (
     FLAG_COMMAND,
     FLAGS_WORD,
@@ -21,6 +22,7 @@ from msgstore.format.row import (
     column_64,
 )
 from msgstore.model.clock import to_datetime
+from msgstore.model.errors import CorruptRecord
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import NO_SESSION
 from msgstore.model.results import SessionInfo
@@ -46,6 +48,7 @@ def count_rows(snapshot: Snapshot, wanted: MessageFilter) -> int:
     if sieve is None:
         return 0
     if (sieve.session, sieve.is_command, sieve.types, sieve.streams) == (None,) * 4:
+        snapshot.source.index.row(sieve.last)  # that it is there is not only a claim of the hint
         return sieve.last - sieve.first + 1
     windows = passing_windows(snapshot, sieve, backwards=False)
     return sum(len(positions) for _, _, positions in windows)
@@ -100,7 +103,14 @@ def _namer(
     if group == "kind":
         return lambda flag: "command" if flag else "event"
     form = "%Y-%m-%dT%H:00" if group == "hour" else "%Y-%m-%d"
-    return lambda quarter: to_datetime(quarter * _QUARTER_US).astimezone(zone).strftime(form)
+
+    def name(quarter: int) -> str:
+        try:
+            return to_datetime(quarter * _QUARTER_US).astimezone(zone).strftime(form)
+        except (OverflowError, ValueError):
+            raise CorruptRecord(INDEX, 0, "the time of a row is none") from None
+
+    return name
 
 
 def _type_name(snapshot: Snapshot, position: int) -> str:

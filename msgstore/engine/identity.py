@@ -56,7 +56,7 @@ def read_identity(disk: Disk) -> Identity | None:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise CorruptRecord(STORE_JSON, 0, "is not what msgstore wrote") from None
     if not is_ours or version != FORMAT_VERSION:
-        reason = f"has format version {version}; this msgstore reads version {FORMAT_VERSION}"
+        reason = f"has format version {version!s:.40}; this msgstore reads version {FORMAT_VERSION}"
         raise UnsupportedFormat(disk.root, reason)
     store_uuid = parse_uuid(str(facts.get("uuid")))
     durability = facts.get("durability")

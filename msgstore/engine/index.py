@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from msgstore.disk.files import Disk
 from msgstore.format.names import INDEX
@@ -102,8 +103,10 @@ class Index:
         first = self.read(before + 1)
         if first is None or first.ordinal != 0 or before + first.batch_rows > rows:
             return 0
-        for start in range(0, first.batch_rows, _BATCH_WINDOW_ROWS):
-            count = min(_BATCH_WINDOW_ROWS, first.batch_rows - start)
+        start = count = 0
+        while start < first.batch_rows:
+            # Windows grow: a row may claim a commit of any size.
+            count = min(max(16, 4 * count), _BATCH_WINDOW_ROWS, first.batch_rows - start)
             window = self._disk.read(INDEX, (before + 1 + start) * ROW_BYTES, count * ROW_BYTES)
             for ordinal in range(start, start + count):
                 row = decode_row(before + 1 + ordinal, window, (ordinal - start) * ROW_BYTES)
@@ -113,15 +116,21 @@ class Index:
                     first.sequence,
                 ):
                     return 0
+            start += count
         return first.batch_rows
 
-    def batch_ending_at(self, position: int) -> Row | None:
-        """The first row of the whole commit whose last row is at `position`, if there is one."""
-        last = self.read(position)
-        if last is None or last.ordinal != last.batch_rows - 1 or last.batch_rows > position:
-            return None
-        before = position - last.batch_rows
-        return self.read(before + 1) if self._batch_after(before, position) else None
+    def batches_after(self, rows: int) -> Iterator[Row]:
+        """The first row of every whole commit behind position `rows`, with gaps between them or none."""
+        end = self.row_count()
+        for start in range(rows + 1, end + 1, _FIND_WINDOW_ROWS):
+            count = min(_FIND_WINDOW_ROWS, end + 1 - start)
+            window = self._disk.read(INDEX, start * ROW_BYTES, count * ROW_BYTES)
+            if not window.strip(b"\0"):
+                continue
+            for position in range(start, start + len(window) // ROW_BYTES):
+                row = decode_row(position, window, (position - start) * ROW_BYTES)
+                if row and row.ordinal == 0 and self._batch_after(position - 1, end):
+                    yield row
 
     def header_problem(self, store_uuid: bytes) -> str | None:
         """What is wrong with the file's header, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,12 +12,14 @@ from msgstore.format.hint import HINT_BYTES, Hint, decode_hint, encode_hint
 from msgstore.format.journal import (
     ENTRIES_START,
     ENTRY_ALIGNMENT,
+    ENTRY_BYTES_MAX,
     ENTRY_HEAD_BYTES,
     SLOT_BYTES,
     SLOT_STRIDE,
     EntryHead,
     Slot,
     Write,
+    are_of_a_commit,
     decode_entry_head,
     decode_slot,
     decode_writes,
@@ -25,11 +27,15 @@ from msgstore.format.journal import (
     padded_length,
 )
 from msgstore.format.names import JOURNAL, LOCK
+from msgstore.model.errors import CorruptRecord
 
 JOURNAL_BYTES_FIRST = 256 * 1024
 """What a new journal is filled with zeros up to; it grows by doubling up to the mark below."""
 JOURNAL_BYTES_CHECKPOINT = 4 * 1024 * 1024
 """A generation that has grown past this is ended by a checkpoint before the next commit."""
+JOURNAL_BYTES_MAX = ENTRIES_START + JOURNAL_BYTES_CHECKPOINT + ENTRY_BYTES_MAX
+"""It grows no further: one entry may follow the mark, and then the generation ends."""
+_IN_VAIN_TIMES_MAX = 16
 _ZEROS_AT_ONCE = 1024 * 1024
 _SCAN_BYTES = 1024 * 1024
 
@@ -108,14 +114,22 @@ def read_entry(disk: Disk, offset: int) -> Entry | None:
     if not entry_is_whole(raw, head):
         return None
     writes = decode_writes(raw, head)
-    return None if writes is None else Entry(offset, head, raw, writes)
+    if writes is None or not are_of_a_commit(writes, head):
+        return None
+    return Entry(offset, head, raw, writes)
 
 
 def entries_after(
     disk: Disk, slot: Slot, offset: int, sequence: int, entry_crc: int, rows: int
 ) -> Iterator[Entry]:
-    """The chain of entries from `offset` on: each the successor of the one before it."""
-    while (entry := read_entry(disk, offset)) is not None:
+    """The chain of entries from `offset` on: each the successor of the one before it.
+
+    A generation that has grown past its mark takes no more: what follows is none of its entries.
+    """
+    while offset < ENTRIES_START + JOURNAL_BYTES_CHECKPOINT:
+        entry = read_entry(disk, offset)
+        if entry is None:
+            return
         head = entry.head
         if (head.generation, head.salt) != (slot.generation, slot.salt):
             return
@@ -131,16 +145,33 @@ def entries_of_generation(disk: Disk, slot: Slot) -> Iterator[Entry]:
     return entries_after(disk, slot, ENTRIES_START, slot.sequence, slot.entry_crc, slot.rows)
 
 
-def stray_entries(disk: Disk, offset: int) -> Iterator[Entry]:
-    """Whole entries at any place of the journal from `offset` on, whether they chain or not."""
-    size = disk.size(JOURNAL)
+def first_head(disk: Disk) -> EntryHead | None:
+    """What stands in the head of the journal's first entry, whole or not, of whatever generation."""
+    return decode_entry_head(disk.read(JOURNAL, ENTRIES_START, ENTRY_HEAD_BYTES))
+
+
+def stray_entries(
+    disk: Disk, offset: int, is_wanted: Callable[[EntryHead], bool]
+) -> Iterator[Entry]:
+    """Whole entries at any place of the journal from `offset` on, whether they chain or not.
+
+    Only those are read whose head `is_wanted`. Raises CorruptRecord where so many of these turn out
+    to be none that no crash can have left them.
+    """
+    size = min(disk.size(JOURNAL), JOURNAL_BYTES_MAX)
+    in_vain_bytes = 0
     while offset < size:
         window = disk.read(JOURNAL, offset, _SCAN_BYTES)
         for at in range(0, len(window), ENTRY_ALIGNMENT):
-            if decode_entry_head(window[at : at + ENTRY_HEAD_BYTES]) is not None:
-                entry = read_entry(disk, offset + at)
-                if entry is not None:
-                    yield entry
+            head = decode_entry_head(window[at : at + ENTRY_HEAD_BYTES])
+            if head is None or not is_wanted(head):
+                continue
+            if entry := read_entry(disk, offset + at):
+                yield entry
+                continue
+            in_vain_bytes += min(head.length, size)
+            if in_vain_bytes > _IN_VAIN_TIMES_MAX * size:
+                raise CorruptRecord(JOURNAL, offset + at, "the journal is full of broken entries")
         offset += _SCAN_BYTES
 
 

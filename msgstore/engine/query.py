@@ -6,9 +6,10 @@ the caller asks, and the first page costs a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgstore.engine.index import row_damage
 from msgstore.engine.records import Located
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import hash64
@@ -178,7 +179,7 @@ def select(
         sieve = make_sieve(snapshot, wanted)
         if sieve is None:
             return
-        for stretch in _stretches(_passing_rows(snapshot, sieve, backwards)):
+        for stretch in stretches(_passing_rows(snapshot, sieve, backwards)):
             for stored in snapshot.source.records.fetch_many(stretch):
                 if wanted.matches(stored):
                     yield stored
@@ -212,12 +213,13 @@ def _passing_rows(snapshot: Snapshot, sieve: RowSieve, backwards: bool) -> Itera
         located = []
         for position in reversed(positions) if backwards else positions:
             row = decode_row(position, window, (position - start) * ROW_BYTES)
-            assert row is not None, "the window was checked"
+            if row is None:
+                raise row_damage(position)
             located.append((position, row))
         yield located
 
 
-def _stretches(windows: Iterator[list[Located]]) -> Iterator[list[Located]]:
+def stretches(windows: Iterable[list[Located]]) -> Iterator[list[Located]]:
     """Rows to fetch together: those of a window, parted where their records take much memory."""
     for located in windows:
         stretch: list[Located] = []

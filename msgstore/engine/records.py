@@ -7,9 +7,10 @@ from itertools import groupby
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
+from msgstore.engine.segments import RECORD_BYTES_MAX
 from msgstore.format.frame import frame_crc, frame_problem
 from msgstore.format.names import segment_path
-from msgstore.format.record import RECORD_ELEMENTS, decode_head, decode_record
+from msgstore.format.record import HEAD, RECORD_ELEMENTS, decode_head, decode_record
 from msgstore.format.row import Row
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.message import PositionalMessage
@@ -19,6 +20,7 @@ Located = tuple[int, Row]
 
 _GAP_BYTES_MAX = 4096
 _READ_BYTES_MAX = 1024 * 1024
+_LONG_BYTES = 64 * 1024
 
 
 class Records:
@@ -31,6 +33,7 @@ class Records:
     def fetch(self, position: int, row: Row) -> PositionalMessage:
         """One message. Raises CorruptRecord."""
         path, stream_id = self._place(row)
+        self._look_first(path, position, row, stream_id)
         return self._decode(self._read(path, row.offset, row.length), position, row, stream_id)
 
     def fetch_many(self, located: Sequence[Located]) -> Iterator[PositionalMessage]:
@@ -52,11 +55,27 @@ class Records:
     ) -> None:
         first, last = stretch[0][1], stretch[-1][1]
         path, stream_id = self._place(first)
+        if len(stretch) == 1:
+            self._look_first(path, *stretch[0], stream_id)
         end = last.offset + last.length
         buffer = self._read(path, first.offset, end - first.offset)
         for position, row in stretch:
             start = row.offset - first.offset
             frames[position] = (buffer[start : start + row.length], stream_id)
+
+    def _look_first(self, path: str, position: int, row: Row, stream_id: str) -> None:
+        """A long record is only read if it is the row's: many rows may point at one. Raises CorruptRecord."""
+        if row.length <= _LONG_BYTES:
+            return
+        head = decode_head(self._read(path, row.offset, HEAD.size))
+        there = head and (head.length, head.crc, head.position, head.revision)
+        if row.length > RECORD_BYTES_MAX or there != (
+            row.length,
+            row.record_crc,
+            position,
+            row.revision,
+        ):
+            raise damaged(position, row, stream_id, "the index means another record")
 
     def _place(self, row: Row) -> tuple[str, str]:
         stream_id = self._catalog.stream_id(row.stream)
@@ -78,15 +97,24 @@ class Records:
             problem = "the index means another record"
         head = None if problem else decode_head(frame)
         if head is None or (head.position, head.revision) != (position, row.revision):
-            raise CorruptRecord(
-                segment_path(stream_id, row.segment),
-                row.offset,
-                problem or "the record is another one",
-                stream_id=stream_id,
-                revision=row.revision,
-                position=position,
-            )
-        return decode_record(frame, stream_id)
+            problem = problem or "the record is another one"
+            raise damaged(position, row, stream_id, problem)
+        try:
+            return decode_record(frame, stream_id)
+        except ValueError as error:
+            raise damaged(position, row, stream_id, str(error)) from None
+
+
+def damaged(position: int, row: Row, stream_id: str, problem: str) -> CorruptRecord:
+    """The error for the record that a row names."""
+    return CorruptRecord(
+        segment_path(stream_id, row.segment),
+        row.offset,
+        problem,
+        stream_id=stream_id,
+        revision=row.revision,
+        position=position,
+    )
 
 
 def _stretches(group: Iterator[Located]) -> Iterator[list[Located]]:

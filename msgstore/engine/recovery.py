@@ -15,10 +15,12 @@ from msgstore.disk.files import Disk
 from msgstore.engine.checkpoint import flush_files
 from msgstore.engine.index import Index
 from msgstore.engine.journal import (
+    JOURNAL_BYTES_MAX,
     Entry,
     Tail,
     entries_after,
     entries_of_generation,
+    first_head,
     next_slot,
     read_hint,
     read_slots,
@@ -26,11 +28,14 @@ from msgstore.engine.journal import (
     write_hint,
 )
 from msgstore.format.hint import Hint
-from msgstore.format.journal import ENTRIES_START, Slot, encode_slot
+from msgstore.format.journal import ENTRIES_START, EntryHead, Slot, encode_slot
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
 from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
+from msgstore.format.stored import NUMBER_MAX
 from msgstore.model.errors import CorruptRecord
 
+_LOST_ROWS_MAX = JOURNAL_BYTES_MAX // ROW_BYTES
+"""Rows that no checkpoint accounts for were in the journal, each of them whole."""
 _QUARANTINE_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -53,6 +58,7 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
     if (
         hint is None
         or hint.token != around.token
+        or hint.sequence > NUMBER_MAX
         or hint.is_dirty
         or not slots
         or slots[-1].generation != hint.generation
@@ -70,6 +76,8 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
 def _own(slot: Slot, store_uuid: bytes) -> Slot:
     if slot.store_uuid != store_uuid:
         raise CorruptRecord(JOURNAL, slot.offset, "the journal belongs to another store")
+    if max(slot.generation, slot.rows, slot.sequence) > NUMBER_MAX:
+        raise CorruptRecord(JOURNAL, slot.offset, "a number in the header is one no store reaches")
     return slot
 
 
@@ -156,11 +164,13 @@ def _survey(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
 
 
 def _refuse_newer_entries(disk: Disk, slot: Slot) -> None:
-    for entry in stray_entries(disk, ENTRIES_START):
-        if entry.head.generation > slot.generation:
-            raise CorruptRecord(
-                JOURNAL, entry.offset, "an entry is newer than the journal's header"
-            )
+    """A newer generation began where all do, at the first entry: its own header must have been lost.
+
+    Nowhere else is looked: there what a message holds may stand, and it may look like an entry.
+    """
+    head = first_head(disk)
+    if head is not None and head.generation > slot.generation:
+        raise CorruptRecord(JOURNAL, ENTRIES_START, "an entry is newer than the journal's header")
 
 
 def _refuse_damaged_base(disk: Disk, slot: Slot) -> None:
@@ -182,14 +192,16 @@ def _refuse_damaged_base(disk: Disk, slot: Slot) -> None:
 
 def _refuse_hole(disk: Disk, slot: Slot, end: int, sequence: int) -> None:
     """A valid entry behind a bad one, written when the journal was synced beyond the bad one."""
-    for entry in stray_entries(disk, end):
-        head = entry.head
-        if (
+
+    def tells(head: EntryHead) -> bool:
+        return (
             (head.generation, head.salt) == (slot.generation, slot.salt)
             and head.sequence > sequence
             and head.durable_upto > end
-        ):
-            raise CorruptRecord(JOURNAL, end, "a synced entry is damaged; valid ones follow it")
+        )
+
+    for _ in stray_entries(disk, end, tells):
+        raise CorruptRecord(JOURNAL, end, "a synced entry is damaged; valid ones follow it")
 
 
 def _refuse_lost_hint(disk: Disk, slot: Slot, end: int) -> None:
@@ -201,11 +213,11 @@ def _refuse_lost_hint(disk: Disk, slot: Slot, end: int) -> None:
 def _refuse_lost_rows(disk: Disk, rows: int) -> None:
     """A whole, synced commit in the index that the journal no longer holds."""
     index = Index(disk)
-    for position in range(rows + 1, index.row_count() + 1):
-        first = index.batch_ending_at(position)
-        if first is None or not first.flags & FLAG_SYNCED:
-            continue
-        if position - first.batch_rows >= rows:
+    if index.row_count() - rows > _LOST_ROWS_MAX:
+        reason = "the index goes on further than a generation of the journal can take it"
+        raise CorruptRecord(INDEX, (rows + 1) * ROW_BYTES, reason, position=rows + 1)
+    for first in index.batches_after(rows):
+        if first.flags & FLAG_SYNCED:
             reason = "synced rows lie beyond the journal's last entry"
             raise CorruptRecord(INDEX, (rows + 1) * ROW_BYTES, reason, position=rows + 1)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
 from msgstore.engine.index import Index
+from msgstore.engine.log import as_damage
 from msgstore.format.frame import frame_length, frame_problem, last_frame_length
 from msgstore.format.names import SEGMENT_BYTES_ROLL, segment_path
 from msgstore.format.record import (
@@ -106,7 +107,7 @@ class Segments:
         tail = self._disk.read(path, tail_start, end - tail_start)
         while True:
             length = last_frame_length(tail[: end - tail_start])
-            if length is None or length > end:
+            if length is None or length > min(end, RECORD_BYTES_MAX):
                 break
             start = end - length
             if start < tail_start:
@@ -136,12 +137,12 @@ class Segments:
         last = None
         end = 0
         for offset, frame in self._walk(path, 0, size):
-            head = decode_head(frame)
-            if head is not None:
-                if head.position > rows:
+            if offset:  # the first frame is the segment's header
+                head = decode_head(frame)
+                if head is not None and head.position > rows:
                     return last
-                row = self.row_pointing_at(segment, offset, head)
-                if row is None:
+                row = head and self.row_pointing_at(segment, offset, head)
+                if head is None or row is None:
                     break
                 last = _Found(offset, head, row)
             end = offset + len(frame)
@@ -178,7 +179,8 @@ class Segments:
         except FileNotFoundError:
             raise CorruptRecord(path, 0, "the segment is missing", stream_id=stream_id) from None
         problem = frame_problem(buffer)
-        header = None if problem else decode_segment_header(buffer[: frame_length(buffer)])
+        with as_damage(path, 0, stream_id=stream_id):
+            header = None if problem else decode_segment_header(buffer[: frame_length(buffer)])
         if header is None:
             reason = f"the header is damaged ({problem})" if problem else "the header is not one"
             raise CorruptRecord(path, 0, reason, stream_id=stream_id)
@@ -211,8 +213,11 @@ class Segments:
 
     def lost(self, stream_id: str, revision: int) -> CorruptRecord:
         """The error for a revision that should be there."""
-        path = segment_path(stream_id, 0)
         reason = "the stream's records are not where they belong"
+        return self.damaged(stream_id, revision, reason)
+
+    def damaged(self, stream_id: str, revision: int, reason: str) -> CorruptRecord:
+        path = segment_path(stream_id, 0)
         return CorruptRecord(path, 0, reason, stream_id=stream_id, revision=revision)
 
     def _frames(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgstore.disk.files import Disk
-from msgstore.engine.log import walk_frames
+from msgstore.engine.log import FRAME_BYTES_MAX, as_damage, walk_frames
 from msgstore.format.frame import frame_problem, last_frame_length
 from msgstore.format.names import SESSIONS
 from msgstore.format.session_log import (
@@ -16,7 +16,6 @@ from msgstore.format.session_log import (
 )
 from msgstore.model.errors import CorruptRecord, SessionEnded, SessionNotFound
 
-_EVENT_BYTES_MAX = 1024 * 1024
 HEADER_BYTES = len(encode_sessions_header(bytes(16)))
 
 
@@ -49,7 +48,8 @@ class SessionLog:
     def refresh(self, end: int) -> None:
         """Takes in what the log holds up to `end`. Raises CorruptRecord."""
         for offset, frame in walk_frames(self._disk, SESSIONS, self._end, end):
-            self._apply(decode_session_event(frame))
+            with as_damage(SESSIONS, offset):
+                self._apply(decode_session_event(frame))
             self._end = offset + len(frame)
 
     def _apply(self, event: SessionEvent) -> None:
@@ -67,6 +67,8 @@ class SessionLog:
             self._sessions[event.session_id] = session
             self._by_number[event.number] = session
         elif event.event == "end":
+            if event.number not in self._by_number:
+                raise ValueError("it ends a session that was never started")
             session = self._by_number[event.number]
             session.ended_us = event.time_us
             session.end_position = event.position
@@ -104,7 +106,7 @@ def last_event(disk: Disk, end: int) -> SessionEvent | None:
     """The last event of a log that ends at `end`, found from there. Raises CorruptRecord."""
     if end <= HEADER_BYTES:
         return None
-    start = max(HEADER_BYTES, end - _EVENT_BYTES_MAX)
+    start = max(HEADER_BYTES, end - FRAME_BYTES_MAX)
     tail = disk.read(SESSIONS, start, end - start)
     length = last_frame_length(tail) or 0
     if not 0 < length <= len(tail):
@@ -112,4 +114,5 @@ def last_event(disk: Disk, end: int) -> SessionEvent | None:
     frame = memoryview(tail)[len(tail) - length :]
     if problem := frame_problem(frame):
         raise CorruptRecord(SESSIONS, end - length, problem)
-    return decode_session_event(frame)
+    with as_damage(SESSIONS, end - length):
+        return decode_session_event(frame)

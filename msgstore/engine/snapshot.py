@@ -110,7 +110,12 @@ class Snapshot(NamedTuple):
             for count, frame in enumerate(frames):
                 if count % _CHECKED_EVERY == _CHECKED_EVERY - 1:
                     self.source.check_still_there()
-                yield decode_record(frame, stream_id)
+                try:
+                    stored = decode_record(frame, stream_id)
+                except ValueError as error:
+                    revision = last - count if backwards else first + count
+                    raise self.source.segments.damaged(stream_id, revision, str(error)) from None
+                yield stored
 
     def stream_info(self, stream_id: str) -> StreamInfo | None:
         first = next(self.read_stream(stream_id, 0, 0, backwards=False), None)

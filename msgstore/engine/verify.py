@@ -8,8 +8,11 @@ from functools import partial
 
 from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.counting import session_counts
+from msgstore.engine.failures import words
 from msgstore.engine.index import row_damage
 from msgstore.engine.journal import entries_of_generation, read_slots
+from msgstore.engine.query import stretches
+from msgstore.engine.records import damaged
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import (
     CATALOG,
@@ -26,6 +29,7 @@ from msgstore.model.clock import to_us
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.message import NO_SESSION, MessageType, PositionalMessage
 from msgstore.model.results import Finding, VerifyReport
+from msgstore.model.values import is_json
 
 _WINDOW_ROWS = 2048
 _FINDINGS_MAX = 1000
@@ -64,7 +68,7 @@ class _Verification:
 
     def report(self) -> VerifyReport:
         if len(self.findings) >= _FINDINGS_MAX:
-            self.notes.append(f"only the first {_FINDINGS_MAX:,} findings are listed")
+            self.notes.append(f"looked no further than the first {_FINDINGS_MAX:,} findings")
         return VerifyReport(
             self.messages,
             self.stream_count,
@@ -81,6 +85,8 @@ class _Verification:
         self._attempt(self._catalog)
         for window, start in self._windows():
             self._rows(window, start, quick)
+            if len(self.findings) >= _FINDINGS_MAX:
+                return
         if not quick:
             self._attempt(self._segment_files)
         self._attempt(self._sessions)
@@ -189,20 +195,23 @@ class _Verification:
     def _records(self, located: list[tuple[int, Row]]) -> None:
         """Reads records together; where that meets damage, one by one to name each."""
         records = self.snapshot.source.records
-        try:
-            for stored, (_, row) in zip(records.fetch_many(located), located, strict=True):
-                self._compare(stored, row)
-                self.bytes_checked += row.length
-        except CorruptRecord:
-            for position, row in located:
-                try:
-                    self._compare(records.fetch(position, row), row)
-                except CorruptRecord as error:
-                    self._found(error)
+        for stretch in stretches([located]):
+            try:
+                for stored, (_, row) in zip(records.fetch_many(stretch), stretch, strict=True):
+                    self._compare(stored, row)
+                    self.bytes_checked += row.length
+            except (CorruptRecord, OSError):
+                for position, row in stretch:
+                    self._attempt(partial(self._fetch_and_compare, position, row))
+
+    def _fetch_and_compare(self, position: int, row: Row) -> None:
+        self._compare(self.snapshot.source.records.fetch(position, row), row)
 
     def _compare(self, stored: PositionalMessage, row: Row) -> None:
         """Whether the row says of the message what the message says itself."""
         message = stored.message
+        if not (is_json(message.data) and is_json(message.metadata)):
+            self._found(damaged(stored.position, row, stored.stream_id, "its data is not JSON"))
         session = self.snapshot.sessions.id_of(row.session) or NO_SESSION
         pairs = (
             ("time", to_us(stored.timestamp), row.time_us),
@@ -234,7 +243,8 @@ class _Verification:
         for reference, stream in self._streams.items():
             stream_id = source.catalog.stream_id(reference)
             for segment in range(stream.segment + 1):
-                self._attempt(partial(source.segments.check_header, stream_id, segment))
+                if not self._attempt(partial(source.segments.check_header, stream_id, segment)):
+                    break  # a row may claim any number of segments
                 expected[segment_path(stream_id, segment)] = (
                     stream.end if segment == stream.segment else None
                 )
@@ -271,11 +281,17 @@ class _Verification:
 
     # ------------------------------------------------------------ findings
 
-    def _attempt(self, part: Callable[[], object]) -> None:
+    def _attempt(self, part: Callable[[], object]) -> bool:
+        """Whether nothing was wrong."""
         try:
             part()
         except CorruptRecord as error:
             self._found(error)
+            return False
+        except OSError as error:
+            self._found(CorruptRecord(str(error.filename or "store"), 0, words(error)))
+            return False
+        return True
 
     def _found(self, error: CorruptRecord) -> None:
         if len(self.findings) < _FINDINGS_MAX:

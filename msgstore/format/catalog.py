@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from msgstore.format import FORMAT_VERSION
-from msgstore.format.frame import decode_frame, encode_frame
+from msgstore.format.frame import decode_frame, encode_frame, header_uuid
+from msgstore.format.stored import stored_text
 
 CATALOG_KIND = "msgstore-catalog"
 ALIGNMENT = 8
@@ -25,8 +26,7 @@ def encode_catalog_header(store_uuid: bytes) -> bytes:
 
 def decode_catalog_header(frame: bytes | memoryview) -> bytes | None:
     """The store's uuid, or None if the frame is no catalog header of this version."""
-    elements = decode_frame(frame)
-    return elements[2] if elements[:2] == [CATALOG_KIND, FORMAT_VERSION] else None
+    return header_uuid(frame, CATALOG_KIND)
 
 
 def encode_catalog_entry(entry: CatalogEntry) -> bytes:
@@ -34,7 +34,11 @@ def encode_catalog_entry(entry: CatalogEntry) -> bytes:
 
 
 def decode_catalog_entry(frame: bytes | memoryview) -> CatalogEntry:
-    return CatalogEntry(*decode_frame(frame)[:3])
+    """Raises ValueError for a frame that is whole, and yet not what msgstore writes."""
+    ordinal, first_position, stream_id, *_ = [*decode_frame(frame), None, None, None]
+    if not isinstance(ordinal, int) or not isinstance(first_position, int):
+        raise ValueError("it is no stream's entry")
+    return CatalogEntry(ordinal, first_position, stored_text(stream_id, "stream id"))
 
 
 def _padded(elements: list[object]) -> bytes:

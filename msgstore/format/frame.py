@@ -12,6 +12,8 @@ from zlib import crc32
 
 import msgpack
 
+from msgstore.format import FORMAT_VERSION
+
 # 0    3       4     8       9        13                length-5
 # | dc nn nn | ce crc | ce length | elements …  | ce length |    big-endian; crc covers 8 … end,
 #                                                                and starts with the count nn nn
@@ -42,10 +44,46 @@ def seal(count: int, body: bytes) -> bytes:
     return _SEALED.pack(0xDC, count, 0xCE, crc32(rest, count)) + rest
 
 
+# msgpack 1.0 gives an array room for as many elements as it claims, and each may claim as many as
+# the frame has bytes, 1,000 levels deep: short frames cannot claim much, others are looked at first.
+_UNPACKED_UNSEEN_BYTES = 4096
+
+
 def decode_frame(frame: bytes | memoryview) -> list[Any]:
-    """The elements of a whole frame without crc and lengths."""
-    elements: list[Any] = msgpack.unpackb(frame, strict_map_key=False)
+    """The elements of a whole frame without crc and lengths.
+
+    Holds at most what a frame of this length can hold, whatever it claims. Raises ValueError for
+    what msgstore does not write: extension types, timestamps, numbers as keys, no UTF-8.
+    """
+    try:
+        if len(frame) > _UNPACKED_UNSEEN_BYTES:
+            _skip_through(frame)
+        elements: list[Any] = msgpack.unpackb(
+            frame, strict_map_key=True, max_ext_len=0, ext_hook=_refuse_extension
+        )
+    except (ValueError, msgpack.UnpackException) as error:
+        raise ValueError(f"it is not what msgstore writes ({error or 'cut short'})") from None
     return elements[2:-1]
+
+
+def header_uuid(frame: bytes | memoryview, kind: str) -> bytes | None:
+    """The store's uuid in a file's first frame, or None if it is no header of this kind and version."""
+    try:
+        elements = decode_frame(frame)
+    except ValueError:
+        return None
+    return elements[2] if len(elements) > 2 and elements[:2] == [kind, FORMAT_VERSION] else None
+
+
+def _skip_through(frame: bytes | memoryview) -> None:
+    """Raises where an array or a map claims more elements than there are; takes up no room."""
+    unpacker = msgpack.Unpacker(max_buffer_size=len(frame))
+    unpacker.feed(frame)
+    unpacker.skip()
+
+
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise ValueError("an extension type")
 
 
 def frame_problem(

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 from msgstore.format import FORMAT_VERSION
-from msgstore.format.names import is_data_path
+from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, SESSIONS, is_data_path
+from msgstore.format.row import ROW_BYTES
 
 SLOT_MAGIC = b"MSGSTJNL"
 SLOT_STRIDE = 4096
@@ -79,6 +80,8 @@ assert ENTRY_HEAD_BYTES == 72
 ENTRY_MAGIC = int.from_bytes(b"MSJE", "little")
 FLAG_SYNCED = 1
 ENTRY_BYTES_MAX = 1 << 30
+_LOG_BYTES_MAX = 1 << 35
+"""What a row can name of the catalog; more than any session log comes to."""
 
 # | path length (2) | zeros (2) | data length (4) | offset (8) | path … | data … |
 _WRITE = struct.Struct("<HHIQ")
@@ -184,3 +187,21 @@ def decode_writes(entry: bytes, head: EntryHead) -> list[Write] | None:
         writes.append(Write(path, offset, entry[at : at + data_length]))
         at += data_length
     return writes if at == len(entry) else None
+
+
+def are_of_a_commit(writes: Sequence[Write], head: EntryHead) -> bool:
+    """Whether a commit can have made these writes: one to a file, and where that file can grow.
+
+    The rows of a commit stand where its head says; a segment is added to while it is not full.
+    """
+    return len({write.path for write in writes}) == len(writes) and all(
+        _is_of_a_commit(write, head) for write in writes
+    )
+
+
+def _is_of_a_commit(write: Write, head: EntryHead) -> bool:
+    if write.path == INDEX:
+        place = ((head.first_row + 1) * ROW_BYTES, head.rows * ROW_BYTES)
+        return (write.offset, len(write.data)) == place
+    is_log = write.path in (CATALOG, SESSIONS)
+    return bool(write.data) and write.offset < (_LOG_BYTES_MAX if is_log else SEGMENT_BYTES_ROLL)

@@ -14,6 +14,7 @@ import msgpack
 
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame
+from msgstore.format.stored import stored_number
 from msgstore.model.clock import format_uuid, parse_uuid, to_datetime, to_us
 from msgstore.model.errors import InvalidMessage, MessageTooLarge
 from msgstore.model.message import (
@@ -40,7 +41,8 @@ _OVERHEAD = HEAD.size + _TAIL.size
 assert _SEALED.size + _REST.size == HEAD.size
 
 _RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
-_KINDS = (MessageType.EVENT, MessageType.COMMAND)
+_KINDS = {0: MessageType.EVENT, 1: MessageType.COMMAND}
+_NUMBER_TAGS = b"\xcf\xcf\xce"  # at bytes 13, 22 and 31
 _pack = msgpack.Packer(autoreset=True).pack
 
 
@@ -125,26 +127,47 @@ def record_revision(frame: bytes | memoryview) -> int:
 
 
 def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessage:
-    """The message of a whole record frame, whose checksum has been looked at."""
-    position, time_us, revision, kind, session_id, *body = decode_frame(frame)
-    return restore_positional(
-        stream_id,
-        decode_body(body),
-        _KINDS[kind],
-        revision,
-        position,
-        to_datetime(time_us),
-        session_id or NO_SESSION,
-    )
+    """The message of a whole record frame, whose checksum has been looked at.
+
+    Raises ValueError where it is not in the shape that msgstore writes. That `data` and `metadata`
+    hold nothing but JSON is not looked into: extension types and the like are refused, but a byte
+    string or a NaN in them comes through.
+    """
+    try:
+        position, time_us, revision, kind, session_id, *body = decode_frame(frame)
+        if frame[13:32:9] != _NUMBER_TAGS or not (
+            session_id is None or session_id.__class__ is str
+        ):
+            raise ValueError("it is not in the shape of a record")
+        return restore_positional(
+            stream_id,
+            decode_body(body),
+            _KINDS[kind],
+            revision,
+            position,
+            to_datetime(time_us),
+            session_id or NO_SESSION,
+        )
+    except (TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"it is not in the shape of a record ({error})") from None
 
 
 def decode_body(body: list[Any]) -> Message:
-    """The message of elements 8 to 15."""
+    """The message of elements 8 to 15. Raises ValueError for another number of them, or no texts."""
     type_, data, id_, request_id, correlation_id, causation_id, timestamp_us, metadata = body
+    if id_.__class__ is bytes and len(id_) == 16:
+        id_ = format_uuid(id_)
+    if not (
+        type_.__class__ is id_.__class__ is str
+        and (request_id is None or request_id.__class__ is str)
+        and (correlation_id is None or correlation_id.__class__ is str)
+        and (causation_id is None or causation_id.__class__ is str)
+    ):
+        raise ValueError("its type or an id is no text")
     return restore_message(
         type_,
         data,
-        format_uuid(id_) if isinstance(id_, bytes) else id_,
+        id_,
         request_id,
         correlation_id,
         causation_id,
@@ -174,8 +197,17 @@ def encode_segment_header(header: SegmentHeader) -> bytes:
 
 
 def decode_segment_header(frame: bytes | memoryview) -> SegmentHeader | None:
-    """The header in a whole frame, or None where the frame is no segment header of this version."""
+    """The header in a whole frame, or None where the frame is no segment header of this version.
+
+    Raises ValueError for a frame that msgstore does not write.
+    """
     elements = decode_frame(frame)
     if len(elements) != 6 or elements[:2] != [SEGMENT_KIND, FORMAT_VERSION]:
         return None
-    return SegmentHeader(*elements[2:])
+    store_uuid, stream_id, segment_number, first_revision = elements[2:]
+    return SegmentHeader(
+        store_uuid,
+        stream_id,
+        stored_number(segment_number, "segment's number"),
+        stored_number(first_revision, "first revision"),
+    )

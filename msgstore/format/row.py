@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from msgstore.format import FORMAT_VERSION
+from msgstore.model.clock import TIME_US_MAX
 
 ROW_BYTES = 96
 
@@ -59,14 +60,15 @@ def encode_row(position: int, row: tuple[int, ...]) -> bytes:
 
 
 def decode_row(position: int, buffer: bytes | memoryview, offset: int = 0) -> Row | None:
-    """The row at `position`, or None if these bytes are not it."""
+    """The row at `position`, or None if these bytes are not it, or its time is none."""
     view = memoryview(buffer)[offset : offset + ROW_BYTES]
     if (
         len(view) < ROW_BYTES
         or crc32(view[4:], position & 0xFFFF_FFFF) != _CRC.unpack_from(view)[0]
     ):
         return None
-    return Row._make(_AFTER_CRC.unpack_from(view, 4))
+    row = Row._make(_AFTER_CRC.unpack_from(view, 4))
+    return row if row.time_us <= TIME_US_MAX else None
 
 
 _CHECKED = struct.Struct(f"<I{ROW_BYTES - 4}s")

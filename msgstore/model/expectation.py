@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from msgstore.model.errors import InvalidArgument
+from msgstore.model.values import excerpt
 
 EMPTY_REVISION = -1
 """The revision of a stream that holds nothing, or that nobody has written to."""
@@ -52,7 +53,9 @@ class Exactly:
 
     def __post_init__(self) -> None:
         if isinstance(self.revision, bool) or not isinstance(self.revision, int):
-            raise InvalidArgument("expected_revision", f"{self.revision!r} is not a revision")
+            raise InvalidArgument(
+                "expected_revision", f"{excerpt(self.revision)} is not a revision"
+            )
         if self.revision < EMPTY_REVISION:
             raise InvalidArgument("expected_revision", f"{self.revision} is below -1")
 

@@ -9,7 +9,7 @@ from typing import Any, NewType
 
 from msgstore.model.clock import format_time
 from msgstore.model.errors import InvalidMessage
-from msgstore.model.values import Json, check_json, check_text
+from msgstore.model.values import Json, check_json, check_text, excerpt
 
 Revision = NewType("Revision", int)
 """0-based place of a message in its stream; -1 where there is none."""
@@ -39,7 +39,7 @@ def to_message_type(
     try:
         return MessageType(value)
     except ValueError:
-        raise InvalidMessage(what, f"{value!r} is neither 'command' nor 'event'") from None
+        raise InvalidMessage(what, f"{excerpt(value)} is neither 'command' nor 'event'") from None
 
 
 _JSON_NAMES = {
@@ -116,7 +116,7 @@ class Message:
         for key, item in value.items():
             if (name := _JSON_NAMES.get(key)) is None:
                 known = ", ".join(_JSON_NAMES)
-                raise InvalidMessage(str(key), f"unknown field; a message has {known}")
+                raise InvalidMessage(f"{key!s:.40}", f"unknown field; a message has {known}")
             fields[name] = item
         if fields.get("type") is None:
             raise InvalidMessage("type", "is missing")
@@ -163,7 +163,7 @@ class PositionalMessage:
                 raise InvalidMessage(key, "is missing")
         for key in value:
             if key not in _POSITIONAL_FIELDS:
-                raise InvalidMessage(str(key), "unknown field")
+                raise InvalidMessage(f"{key!s:.40}", "unknown field")
         message_type = to_message_type(value["messageType"], "messageType")
         if message_type is None:
             raise InvalidMessage("messageType", "is missing")

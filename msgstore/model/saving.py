@@ -84,7 +84,7 @@ class SaveRequest:
         if isinstance(fields.get("message"), dict):
             unknown = set(fields) - {"message", "revision", "position", "timestamp", "sessionId"}
             if unknown:
-                raise InvalidMessage(min(unknown), "unknown field")
+                raise InvalidMessage(f"{min(unknown):.40}", "unknown field")
             fields = fields["message"]
         message = Message.from_json(fields)
         return cls(check_text(target, "streamId"), (message,), expected, kind)

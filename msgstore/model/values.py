@@ -50,6 +50,32 @@ def check_json(value: object, path: str) -> None:
         raise InvalidMessage(_shorten_path(path), offence.reason) from None
 
 
+_PLAIN = frozenset((str, int, bool, type(None)))
+
+
+def is_json(value: object, depth_left: int = NESTING_MAX) -> bool:
+    """Whether a value that was read back is JSON: as `check_json`, but quick, and without a reason.
+
+    Texts and integers are taken as they are: what decodes them gives only those that can be saved.
+    """
+    kind = value.__class__
+    if kind in _PLAIN:
+        return True
+    if kind is float:
+        number: Any = value
+        return bool(number - number == 0.0)  # false of NaN and of both infinities
+    if not depth_left:
+        return False
+    items: Any = value
+    if kind is dict:
+        if not {str}.issuperset(map(type, items)):
+            return False
+        items = items.values()
+    elif kind is not list:
+        return False
+    return all(item.__class__ in _PLAIN or is_json(item, depth_left - 1) for item in items)
+
+
 class _Offence(Exception):
     """What is wrong, and the steps to it, innermost first: put together only when it is needed."""
 
@@ -66,7 +92,7 @@ def _check(value: object, depth_left: int) -> None:
             _check_unicode(value)
     elif isinstance(value, int):
         if not INTEGER_MIN <= value <= INTEGER_MAX:
-            raise _Offence(f"{_shorten(value)} does not fit into 64 bits")
+            raise _Offence("the integer does not fit into 64 bits")
     elif isinstance(value, float):
         if value - value != 0.0:  # true of NaN and of both infinities only
             name = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
@@ -84,7 +110,7 @@ def _check_object(value: dict[object, object], depth_left: int) -> None:
         raise _Offence(f"nested deeper than {NESTING_MAX}")
     for key, item in value.items():
         if not isinstance(key, str):
-            raise _Offence(f"key {key!r} is {_kind_of(key)}, not text")
+            raise _Offence(f"key {key!r:.40} is {_kind_of(key)}, not text")
         if not key.isascii():
             _check_unicode(key)
         try:
@@ -120,15 +146,15 @@ def join_key(path: str, key: str) -> str:
     return f"{path}[{key!a}]"
 
 
+def excerpt(value: object) -> str:
+    """For an error: a number, or the beginning of a text; of anything else only what it is."""
+    return f"{value!r:.42}" if isinstance(value, str | int | float) else _kind_of(value)
+
+
 def _kind_of(value: object) -> str:
     return {"bytes": "bytes", "set": "a set", "datetime": "a datetime"}.get(
         type(value).__name__, f"a value of type {type(value).__name__}"
     )
-
-
-def _shorten(value: int) -> str:
-    bits = value.bit_length()
-    return str(value) if bits <= 128 else f"an integer of {bits} bits"
 
 
 def _shorten_path(path: str) -> str:

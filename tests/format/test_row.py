@@ -28,6 +28,7 @@ from msgstore.format.row import (
     hash32,
     stored_crc,
 )
+from msgstore.model.clock import TIME_US_MAX
 
 from .damage import cut, flipped
 from .values import UINT16, UINT32, UINT64, UUID_BYTES
@@ -93,7 +94,8 @@ ROWS = st.builds(
     UINT16,
     UINT16,
     *[UINT32] * 14,
-    *[UINT64] * 4,
+    st.integers(0, TIME_US_MAX),
+    *[UINT64] * 3,
 )
 
 

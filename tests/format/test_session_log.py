@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +16,10 @@ from msgstore.format.session_log import (
     encode_session_event,
     encode_sessions_header,
 )
+from msgstore.model.clock import TIME_US_MAX
 
 from .damage import cut, flipped
-from .values import JSON, TEXT, UINT32, UINT64, UUID_BYTES
+from .values import TEXT, UINT32, UUID_BYTES
 
 UUID = bytes.fromhex("0198c0de000070008000000000000001")
 HEADER = bytes.fromhex(
@@ -73,20 +76,29 @@ def test_encode_sessions_header_decode_sessions_header(store_uuid: bytes) -> Non
     assert decode_sessions_header(encode_sessions_header(store_uuid)) == store_uuid
 
 
-EVENTS = st.builds(
-    SessionEvent,
-    st.sampled_from(["start", "end", "activate"]),
-    UINT32,
-    TEXT,
-    UINT64,
-    UINT64,
-    st.none() | TEXT,
-    UINT32,
-    st.dictionaries(TEXT, JSON, max_size=4),
+def events(event: str, facts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[SessionEvent]:
+    return st.builds(
+        SessionEvent,
+        st.just(event),
+        st.integers(1, 2**32 - 1),
+        TEXT,
+        st.integers(0, TIME_US_MAX),
+        st.integers(0, 2**62),
+        st.none() | TEXT,
+        UINT32,
+        facts,
+    )
+
+
+STARTS = st.fixed_dictionaries(
+    {"name": st.none() | TEXT, "labels": st.dictionaries(TEXT, TEXT, max_size=4)}
+)
+ENDS = st.fixed_dictionaries(
+    {"status": st.none() | TEXT, "messages": UINT32, "commands": UINT32, "lastPosition": UINT32}
 )
 
 
-@given(EVENTS)
+@given(events("start", STARTS) | events("end", ENDS) | events("activate", st.just({})))
 def test_encode_session_event_decode_session_event(event: SessionEvent) -> None:
     """An event comes back as it was."""
     frame = encode_session_event(event)

@@ -53,7 +53,7 @@ def message_columns(screen: Screen) -> list[Column]:
         _id("request", 4, lambda m: m.message.request_id),
         _id("causation", 3, lambda m: m.message.causation_id),
         _id("session", 6, lambda m: m.session_id if m.session_id != NO_SESSION else None),
-        _extra("id", 1, lambda m: Text(m.message.id or "", "dim"), lambda m: False),
+        _extra("id", 1, lambda m: Text(visible(m.message.id or ""), "dim"), lambda m: False),
         _extra("produced", 2, _produced, lambda m: False),
         Column("data", lambda m: short(m.message.data), least=16, comfortable=40),
         _extra(

@@ -1,0 +1,1 @@
+"""A store that somebody else made, and a user who has something to hide."""
