@@ -112,8 +112,9 @@ class _File(NamedTuple):
 
     def written(self, offset: int, data: bytes) -> _File:
         live, end = self.live, offset + len(data)
-        # Asked of the disk, not of what programs see: a size that a failed sync lost is set again.
-        pieces = [("size", end, b"")] if end > len(self.durable) and data else []
+        # A size that a failed sync lost is set again, though programs see no change.
+        grows = end > min(len(live), len(self.durable))
+        pieces = [("size", end, b"")] if grows and data else []
         at = offset
         while at < end:
             stop = min(end, (at // SECTOR_BYTES + 1) * SECTOR_BYTES)
