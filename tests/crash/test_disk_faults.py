@@ -10,7 +10,7 @@ from workbench import CHECKPOINT_BYTES, keepers, open_writer, read_all, save, sm
 
 from msgstore import MsgStoreError, OutcomeUnknown, StoreClosed, WriteFailed
 from msgstore.format.journal import ENTRIES_START
-from msgstore.testing.crashing_disk import CrashingDisk, Fault, Operation
+from msgstore.testing.crashing_disk import CrashingDisk, Fault, Operation, keep_nothing
 
 FIRST = [[("s0", "a")], [("s1", "b" * 600), ("s0", "c")]]
 NEXT = [("s0", "d" * 600), ("s2", "e")]
@@ -113,3 +113,28 @@ def test_a_checkpoint_without_room(kind: str) -> None:
         save(store, NEXT)
         for keeps in keepers(random.Random(1)):
             assert read_all(disk.power_loss(keeps), "always") == saved + NEXT
+
+
+def test_a_flush_after_a_failed_sync_of_new_room() -> None:
+    """What a failed sync of the journal lost is written again before a later flush vouches for it.
+
+    With `os` older entries wait unsynced in the journal; the sync that makes room for more fails and
+    drops them, and their pages count as clean from then on.
+    """
+    with small_journal():
+        disk = CrashingDisk()
+        saved: list[tuple[str, str]] = []
+        disk.fault = lambda asked: (
+            Fault(errno.EIO) if (asked.kind, asked.path) == ("sync", "journal") and saved else None
+        )
+        store = open_writer(disk, "os")
+        with pytest.raises(WriteFailed, match="Input/output error"):
+            while True:
+                save(store, [("s0", "x" * 700)])
+                saved.append(("s0", "x" * 700))
+        disk.fault = None
+        store = open_writer(disk, "os")
+        save(store, NEXT)
+        with store.exclusive():
+            store.sync()
+        assert read_all(disk.power_loss(keep_nothing), "os") == saved + NEXT
