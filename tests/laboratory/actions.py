@@ -58,6 +58,9 @@ class World:
             self.states = (*self.states, state)
         self.under_way = None
         self._expected = None
+        if not any(run[:2] == (self.session, None) for run in state.sessions):
+            self.store.use_session(None)
+            self.session = self._session_id = None
 
     def commit(self, after: State, call: Callable[[], object]) -> None:
         """Carries out one call that makes one commit."""
@@ -106,9 +109,7 @@ class World:
         messages = self.messages(sizes)
         after = self.state.with_messages(self._saved(stream_id, messages))
         kind = "command" if stream_id.endswith(":command") else "event"
-        self.commit(
-            after, lambda: self.store.save_messages(stream_id, messages, message_type=kind)
-        )
+        self.commit(after, lambda: self.store.save_messages(stream_id, messages, message_type=kind))
 
     def transact(self, *saves: tuple[str, Sequence[int]]) -> None:
         """One transaction over several streams."""

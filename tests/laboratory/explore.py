@@ -9,7 +9,7 @@ moment and outcome once more: `always/nS/0/7/r1/12.40/nothing`. `replay(id)` mak
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -19,7 +19,7 @@ from laboratory.actions import ACTIONS, World, begun, continued, make
 from laboratory.bench import CHANCE, laboratory
 from laboratory.claims import Claims, Violation
 from laboratory.expected import Expected
-from laboratory.outcomes import Film, Moment, outcomes
+from laboratory.outcomes import KEEPS, Film, Moment, outcomes
 from msgstore.testing.crashing_disk import CrashingDisk
 
 ALPHABETS = {"always": "sbtnSErco", "os": "sbtnSErcof", "batch": "stEcf"}
@@ -62,6 +62,7 @@ class Inspection:
 
     def __init__(self, durability: str, counts: Counts, only: str | None = None) -> None:
         self.counts = counts
+        self.keeps: Iterable[str] = KEEPS
         self.chances = CHANCES
         self.recoveries_every = RECOVERIES_CRASHED_EVERY
         self._claims = Claims(durability)
@@ -75,7 +76,7 @@ class Inspection:
             if self._is_elsewhere(here):
                 continue
             self.counts.crash_points += 1
-            for outcome, disk, power in outcomes(moment, here, self.chances):
+            for outcome, disk, power in outcomes(moment, here, self.keeps, self.chances):
                 there = f"{here}/{outcome}"
                 if not self._is_elsewhere(there):
                     self._check(there, disk, moment, power, stage)
@@ -141,7 +142,7 @@ def explore(
     counts = Counts()
     deadline = None if seconds is None else time.monotonic() + seconds
     with laboratory():
-        for number, (durability, sequence) in enumerate(_sequences(depth, durabilities)):
+        for number, (durability, sequence) in enumerate(sequences(depth, durabilities)):
             if number % share[1] != share[0]:
                 continue
             if deadline is not None and time.monotonic() > deadline:
@@ -153,7 +154,7 @@ def explore(
     return counts
 
 
-def _sequences(depth: int, durabilities: Sequence[str]) -> Iterator[tuple[str, str]]:
+def sequences(depth: int, durabilities: Sequence[str]) -> Iterator[tuple[str, str]]:
     for length in range(depth + 1):
         for durability in durabilities:
             for letters in product(ALPHABETS[durability], repeat=length):
@@ -173,7 +174,7 @@ def moments_of_last(durability: str, sequence: str) -> list[Moment]:
         film = Film(world.disk, world.expected)
         make(world)
         return film.stop()
-    world = continued(_begun(durability))
+    world = continued(begun_once(durability))
     for letter in sequence[:-1]:
         ACTIONS[letter](world)
     film = Film(world.disk, world.expected)
@@ -182,7 +183,7 @@ def moments_of_last(durability: str, sequence: str) -> list[Moment]:
 
 
 @cache
-def _begun(durability: str) -> World:
+def begun_once(durability: str) -> World:
     return begun(durability)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -68,7 +68,9 @@ def _cuts(operation: Operation) -> list[int]:
     return [anywhere, border] if border < operation.size and border != anywhere else [anywhere]
 
 
-def outcomes(moment: Moment, name: str, chances: int) -> Iterator[tuple[str, CrashingDisk, bool]]:
+def outcomes(
+    moment: Moment, name: str, keeps: Iterable[str], chances: int
+) -> Iterator[tuple[str, CrashingDisk, bool]]:
     """What can be left of a moment: by name, and whether power was lost.
 
     A torn write followed by a power loss is what the sectors of the whole one may be anyway.
@@ -77,8 +79,8 @@ def outcomes(moment: Moment, name: str, chances: int) -> Iterator[tuple[str, Cra
     if moment.is_torn:
         yield "all", moment.disk.power_loss(keep_all), True
         return
-    for kind, keep in KEEPS.items():
-        yield kind, moment.disk.power_loss(keep), True
+    for kind in keeps:
+        yield kind, moment.disk.power_loss(KEEPS[kind]), True
     for number in range(chances):
         yield f"r{number}", moment.disk.power_loss(at_random(f"{name}/r{number}")), True
 
