@@ -140,7 +140,8 @@ class World:
 
     def end(self) -> None:
         session_id, name = self._session_id, self.session
-        assert session_id is not None and name is not None
+        assert session_id is not None
+        assert name is not None
         self.commit(
             self.state.with_end(name, "ok"), lambda: self.store.end_session(session_id, "ok")
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from laboratory.actions import ACTIONS, World, continued
 from laboratory.bench import laboratory
@@ -89,10 +90,8 @@ class _Case:
         world = _prepared(self.durability, self.sequence[:-1])
         film = Film(world.disk, world.expected) if inspection else None
         calls = _Calls(world, self.fault, self.number, _ALSO.get(self.way, ()))
-        try:
+        with suppress(StoreUnavailable):
             ACTIONS[self.sequence[-1]](world)
-        except StoreUnavailable:
-            pass
         world.disk.fault = None
         if film and inspection:
             moments = film.stop()[calls.moments_before(film) :]
