@@ -10,6 +10,9 @@ from msgstore import Message, OutcomeUnknown, StoreUnavailable
 from msgstore.testing.crashing_disk import CrashingDisk
 
 
+_OBJECTS_MAX = 3
+
+
 class World:
     """A disk, a store over it, and everything that was acknowledged.
 
@@ -32,8 +35,9 @@ class World:
         self.refused: list[State] = []
         self.session: str | None = None
         self._session_id: str | None = None
-        self._made = len(states[-1].messages) + 1000 * disk.boots
+        self.made = len(states[-1].messages) + 1000 * disk.boots
         self._expected: Expected | None = None
+        self._waiting: list[tuple[str, LaboratoryStore]] = []
         self.store = LaboratoryStore(disk, durability)
 
     # ------------------------------------------------------------ what is known
@@ -84,8 +88,8 @@ class World:
         """New ones, no two alike; every other has an id of its own."""
         made = []
         for size in sizes:
-            self._made += 1
-            number = self._made
+            self.made += 1
+            number = self.made
             made.append(
                 Message(
                     "Done" if number % 3 else "Begun",
@@ -127,7 +131,7 @@ class World:
         self.commit(after, call)
 
     def new_stream(self) -> str:
-        return f"n{self._made}"
+        return f"n{self.made}"
 
     def start(self) -> None:
         name = f"run {len(self.state.sessions)}"
@@ -146,6 +150,16 @@ class World:
             self.state.with_end(name, "ok"), lambda: self.store.end_session(session_id, "ok")
         )
         self.session = self._session_id = None
+
+    def take_turns(self, durability: str) -> None:
+        """The next object takes its turn, or a new one; none of them is closed."""
+        self.store.use_session(None)
+        self.session = self._session_id = None
+        self._waiting.append((self.durability, self.store))
+        if len(self._waiting) < _OBJECTS_MAX:
+            self.durability, self.store = durability, LaboratoryStore(self.disk, durability)
+        else:
+            self.durability, self.store = self._waiting.pop(0)
 
     def flush(self) -> None:
         self.store.flush()

@@ -39,6 +39,15 @@ class Chance:
     def restart(self, stage: int) -> None:
         self._count = stage << 32
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What happens inside leaves no trace in what comes after."""
+        count = self._count
+        try:
+            yield
+        finally:
+            self._count = count
+
     def urandom(self, size: int) -> bytes:
         self._count += 1
         return blake2b(self._count.to_bytes(8, "big"), digest_size=size).digest()

@@ -71,15 +71,16 @@ class Inspection:
 
     def inspect(self, name: str, moments: Sequence[Moment], stage: int = 1) -> None:
         """Checks every outcome of every moment that was not there before."""
-        for moment in moments:
-            here = f"{name}/{moment.name}"
-            if self._is_elsewhere(here):
-                continue
-            self.counts.crash_points += 1
-            for outcome, disk, power in outcomes(moment, here, self.keeps, self.chances):
-                there = f"{here}/{outcome}"
-                if not self._is_elsewhere(there):
-                    self._check(there, disk, moment, power, stage)
+        with CHANCE.kept():
+            for moment in moments:
+                if not self._is_elsewhere(f"{name}/{moment.name}"):
+                    self.counts.crash_points += 1
+                    self._inspect(f"{name}/{moment.name}", moment, stage)
+
+    def _inspect(self, name: str, moment: Moment, stage: int) -> None:
+        for outcome, disk, power in outcomes(moment, name, self.keeps, self.chances):
+            if not self._is_elsewhere(f"{name}/{outcome}"):
+                self._check(f"{name}/{outcome}", disk, moment, power, stage)
 
     def _is_elsewhere(self, name: str) -> bool:
         return self._only is not None and not f"{self._only}/".startswith(f"{name}/")
