@@ -18,7 +18,7 @@ from msgstore.backends.base import (
     in_group_order,
 )
 from msgstore.backends.protocol import Group
-from msgstore.disk.files import RealDisk
+from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.commit import Encoded, encode_message
 from msgstore.engine.identity import Durability, check_durability
@@ -98,12 +98,18 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def _connect(self) -> None:
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
-        self._disk = RealDisk(self._path)
+        self._disk = self._make_disk()
         self._timer: Timer | None = None
         self._opened = OpenedStore(self._disk)
-        lock = FileLock(os.path.join(self._path, LOCK), self._lock_timeout_s)
-        self._writer = Writer(self._opened, lock, self._settings)
+        self._writer = Writer(self._opened, self._make_lock(), self._settings)
         self._reader = Reader(self._opened, self._recover)
+
+    def _make_disk(self) -> Disk:
+        """What stands under the store; the crash laboratory puts another one there."""
+        return RealDisk(self._path)
+
+    def _make_lock(self) -> FileLock:
+        return FileLock(os.path.join(self._path, LOCK), self._lock_timeout_s)
 
     @property
     def path(self) -> str:

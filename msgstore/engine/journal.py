@@ -175,15 +175,15 @@ def stray_entries(
         offset += _SCAN_BYTES
 
 
-def make_room(disk: Disk, end: int) -> None:
-    """Fills the journal with zeros up to `end` or further, and syncs the new size.
+def make_room(disk: Disk, end: int) -> bool:
+    """Fills the journal with zeros up to `end` or further; True if it did, and a sync is due.
 
     A commit into room that is there changes no file size, and its fdatasync writes no metadata.
     """
     size = max(0, disk.size(JOURNAL))
     if end <= size:
-        return
+        return False
     target = max(end, min(2 * size, JOURNAL_BYTES_CHECKPOINT), JOURNAL_BYTES_FIRST)
     for offset in range(size, target, _ZEROS_AT_ONCE):
         disk.write(JOURNAL, offset, bytes(min(_ZEROS_AT_ONCE, target - offset)))
-    disk.sync(JOURNAL)
+    return True

@@ -278,7 +278,6 @@ class Writer:
         hint = self.tail.hint
         if hint.synced_end < hint.journal_end:
             self._sync_journal()
-            self._advance(hint._replace(synced_end=hint.journal_end))
 
     # ------------------------------------------------------------ the protocol
 
@@ -343,7 +342,8 @@ class Writer:
         """The commit point: after this the entry stands, or an error says that it does not."""
         offset = self.tail.hint.journal_end
         try:
-            make_room(self._disk, journal_end)
+            if make_room(self._disk, journal_end):
+                self._sync_journal(room_only=True)
         except OSError as error:
             raise unavailable(self._disk.root, error) from error
         try:
@@ -354,13 +354,23 @@ class Writer:
             self._take_back((), error)
             raise
 
-    def _sync_journal(self) -> None:
+    def _sync_journal(self, *, room_only: bool = False) -> None:
+        """On return the journal is on the disk. `room_only`: all that is new are zeros."""
+        hint = self.tail.hint
+        has_unsynced = hint.synced_end < hint.journal_end
+        if has_unsynced:
+            # A failed sync may lose older entries, whose pages then count as clean. The next to
+            # enter must not trust them, even if this process ends before it can say so.
+            mark_dirty(self._disk, self.tail)
         try:
             self._disk.sync(JOURNAL)
-        except OSError:
+        except OSError as error:
             # Nothing is known after a failed sync. This object stops; the next writer replays.
-            self._fail("a sync failed; the store must be opened again")
+            if not (room_only and error.errno in NO_ROOM):
+                self._fail("a sync failed; the store must be opened again")
             raise
+        if has_unsynced:
+            self._advance(hint._replace(synced_end=hint.journal_end))
 
     def _apply(self, writes: Sequence[Write], after: Hint) -> None:
         """Segments first, then rows with one write, then the hint: readers see whole commits."""
@@ -400,7 +410,7 @@ class Writer:
         hint = self.tail.hint
         try:
             self._disk.write(JOURNAL, hint.journal_end, bytes(ENTRY_HEAD_BYTES))
-            self._disk.sync(JOURNAL)
+            self._sync_journal()
             for write in writes:
                 self._cut(write.path, write.offset)
         except OSError:

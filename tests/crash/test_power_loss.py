@@ -7,15 +7,16 @@ from contextlib import suppress
 from itertools import chain
 
 import pytest
-from simulated_disk import Killed, SimulatedDisk
 from workbench import Item, keepers, open_writer, read_all, save, small_journal, workload
+
+from msgstore.testing.crashing_disk import CrashingDisk, Killed
 
 COMMITS = 6
 SEEDS = [1, 2]
 
 
 def run_until_killed(
-    disk: SimulatedDisk, durability: str, batches: list[list[Item]]
+    disk: CrashingDisk, durability: str, batches: list[list[Item]]
 ) -> tuple[list[Item], list[Item]]:
     """What was acknowledged, and what was being saved when the disk's budget ran out."""
     acknowledged: list[Item] = []
@@ -32,20 +33,20 @@ def run_until_killed(
 
 
 def operations_of(durability: str, batches: list[list[Item]]) -> int:
-    disk = SimulatedDisk()
+    disk = CrashingDisk()
     run_until_killed(disk, durability, batches)
     return disk.operations
 
 
 def crash_during_recovery(
-    disk: SimulatedDisk, durability: str, chance: random.Random, power: bool
-) -> SimulatedDisk:
+    disk: CrashingDisk, durability: str, chance: random.Random, power: bool
+) -> CrashingDisk:
     """The same disk after recovery was cut off too."""
     other = disk.killed()
-    other.budget = chance.randrange(14)
+    other.kill_after(chance.randrange(24))
     with suppress(Killed):
         read_all(other, durability)
-    return other.after_power_loss(chance.choice(keepers(chance))) if power else other.killed()
+    return other.power_loss(chance.choice(keepers(chance))) if power else other.killed()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -55,10 +56,10 @@ def test_always_loses_nothing_acknowledged(seed: int) -> None:
     batches = workload(chance, COMMITS)
     with small_journal():
         for budget in range(operations_of("always", batches) + 1):
-            disk = SimulatedDisk()
-            disk.budget = budget
+            disk = CrashingDisk()
+            disk.kill_after(budget, torn_bytes=chance.randrange(600))
             acknowledged, in_flight = run_until_killed(disk, "always", batches)
-            ends = [disk.killed(), *(disk.after_power_loss(keeps) for keeps in keepers(chance))]
+            ends = [disk.killed(), *(disk.power_loss(keeps) for keeps in keepers(chance))]
             ends += [
                 crash_during_recovery(e, "always", chance, chance.random() < 0.5) for e in ends
             ]
@@ -67,8 +68,9 @@ def test_always_loses_nothing_acknowledged(seed: int) -> None:
                 assert found in (acknowledged, acknowledged + in_flight)
                 more = [("s0", "after"), ("new", "after")]
                 save(open_writer(end, "always"), more)
-                again = end.after_power_loss(chance.choice(keepers(chance)))
-                assert read_all(again, "always") == found + more
+                again = end.power_loss(chance.choice(keepers(chance)))
+                # A reader does not yet see what stands in the journal alone; the writer finishes it.
+                assert read_all(again, "always") in (found + more, acknowledged + in_flight + more)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -79,12 +81,12 @@ def test_os_keeps_whole_commits(seed: int) -> None:
     prefixes = [list(chain(*batches[:count])) for count in range(len(batches) + 1)]
     with small_journal():
         for budget in range(operations_of("os", batches) + 1):
-            disk = SimulatedDisk()
-            disk.budget = budget
+            disk = CrashingDisk()
+            disk.kill_after(budget, torn_bytes=chance.randrange(600))
             acknowledged, in_flight = run_until_killed(disk, "os", batches)
             assert read_all(disk.killed(), "os") in (acknowledged, acknowledged + in_flight)
             for keeps in keepers(chance):
-                end = disk.after_power_loss(keeps)
+                end = disk.power_loss(keeps)
                 found = read_all(end, "os")
                 assert found in prefixes
                 save(open_writer(end, "os"), [("s0", "after")])

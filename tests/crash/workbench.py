@@ -1,14 +1,13 @@
-"""A writer and a reader over a simulated disk, small enough to crash thousands of times."""
+"""A writer and a reader over a crashing disk, small enough to crash thousands of times."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from simulated_disk import SimulatedDisk
 
 from msgstore.engine import create, journal, writer
 from msgstore.engine.commit import encode_message
@@ -16,9 +15,11 @@ from msgstore.engine.opened import OpenedStore
 from msgstore.engine.query import select
 from msgstore.engine.reader import Reader
 from msgstore.engine.writer import Writer, WriterSettings
+from msgstore.format.names import LOCK
 from msgstore.model.filter import EVERYTHING
 from msgstore.model.message import Message
 from msgstore.model.saving import Known, SaveRequest, plan_saves
+from msgstore.testing.crashing_disk import CrashingDisk, CrashingLock, Keep, keep_all, keep_nothing
 
 Item = tuple[str, str]
 """A stream and a value."""
@@ -26,16 +27,6 @@ Item = tuple[str, str]
 CHECKPOINT_BYTES = 6000
 
 _ticks = itertools.count(1_700_000_000_000_000)
-
-
-class NoLock:
-    """Stands in for the flock: these tests run one process at a time."""
-
-    def acquire(self, *, shared: bool = False) -> None: ...
-
-    def release(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @contextmanager
@@ -49,9 +40,11 @@ def small_journal() -> Iterator[None]:
         yield
 
 
-def open_writer(disk: SimulatedDisk, durability: str) -> Writer:
+def open_writer(disk: CrashingDisk, durability: str) -> Writer:
     return Writer(
-        OpenedStore(disk), NoLock(), WriterSettings(durability, True, lambda: next(_ticks))
+        OpenedStore(disk),
+        CrashingLock(disk, LOCK),
+        WriterSettings(durability, True, lambda: next(_ticks)),
     )
 
 
@@ -64,14 +57,14 @@ def save(store: Writer, items: list[Item]) -> None:
         store.commit(plan_saves(requests, known, independent=True).new, encoded, 0)
 
 
-def read_all(disk: SimulatedDisk, durability: str) -> list[Item]:
+def read_all(disk: CrashingDisk, durability: str) -> list[Item]:
     """All messages as a fresh process reads them, by position and by stream, which must agree."""
 
     opened = OpenedStore(disk)
 
     def recover() -> None:
         settings = WriterSettings(durability, True, lambda: next(_ticks))
-        with Writer(opened, NoLock(), settings).exclusive():
+        with Writer(opened, CrashingLock(disk, LOCK), settings).exclusive():
             pass
 
     snapshot = Reader(opened, recover).snapshot()
@@ -100,10 +93,10 @@ def workload(chance: random.Random, commits: int) -> list[list[Item]]:
     ]
 
 
-def keepers(chance: random.Random) -> list[Callable[[], bool]]:
+def keepers(chance: random.Random) -> list[Keep]:
     """What a power loss keeps of what was not synced: nothing, all, half, little, most."""
     return [
-        lambda: False,
-        lambda: True,
-        *(lambda p=p: chance.random() < p for p in (0.5, 0.5, 0.15, 0.85)),
+        keep_nothing,
+        keep_all,
+        *(lambda piece, p=p: chance.random() < p for p in (0.5, 0.5, 0.15, 0.85)),
     ]

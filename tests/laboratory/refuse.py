@@ -1,0 +1,188 @@
+"""The disk refuses calls: each call of an action in turn, in every way, and then life goes on.
+
+An id is `refuse/always/c/17.eio-all/…`: durability, actions, the call of the last action and how it
+was refused; then a moment and its outcome as in `explore`, or `same` or `other` for who went on.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from laboratory.actions import ACTIONS, World, continued
+from laboratory.bench import laboratory
+from laboratory.claims import Violation, insist, look
+from laboratory.explore import Counts, Inspection, begun_once, sequences
+from laboratory.outcomes import Film, at_random
+from msgstore import MsgStoreError, StoreClosed, StoreUnavailable
+from msgstore.testing.crashing_disk import Fault, Operation, keep_all
+
+READS = ("read", "size", "list", "identity")
+_WAYS: dict[str, tuple[tuple[str, Fault], ...]] = {
+    "write": (
+        ("eio", Fault(errno.EIO)),
+        ("enospc", Fault(errno.ENOSPC)),
+        ("short", Fault(errno.ENOSPC, written=40)),
+        ("eio-short", Fault(errno.EIO, written=600)),
+    ),
+    "sync": (
+        ("eio", Fault(errno.EIO)),
+        ("eio-all", Fault(errno.EIO, keep=keep_all)),
+        ("eio-some", Fault(errno.EIO, keep=at_random("refuse"))),
+        ("enospc", Fault(errno.ENOSPC)),
+    ),
+}
+_OTHER_WAYS = (("eio", Fault(errno.EIO)), ("enospc", Fault(errno.ENOSPC)))
+_CHANGES = ("write", "truncate", "sync", "sync_folder", "sync_all", "create", "rename", "remove")
+_ALSO = {"eio-for-good": _CHANGES, "enospc-for-good": _CHANGES, "eio-and-syncs": ("sync",)}
+"""What is refused from then on, too."""
+_KEEPS = ("nothing", "all")
+_RECOVERIES_CRASHED_EVERY = 48
+
+
+def refuse(
+    depth: int,
+    durabilities: Sequence[str] = ("always", "os"),
+    share: tuple[int, int] = (0, 1),
+    until_found: bool = False,
+    reads: bool = True,
+) -> Counts:
+    """Refuses every call of the last action of all sequences of up to `depth` actions."""
+    counts = Counts()
+    with laboratory():
+        for number, (durability, sequence) in enumerate(sequences(depth, durabilities)):
+            if number % share[1] == share[0] and sequence:
+                for case in _cases(durability, sequence, reads):
+                    case.run(counts)
+                    if until_found and counts.violations:
+                        return counts
+    return counts
+
+
+class _Case:
+    """One call of one action, refused in one way."""
+
+    def __init__(self, durability: str, sequence: str, number: int, way: str, fault: Fault) -> None:
+        self.durability, self.sequence = durability, sequence
+        self.number, self.way, self.fault = number, way, fault
+        self.name = f"refuse/{durability}/{sequence}/{number}.{way}"
+
+    def run(self, counts: Counts, only: str | None = None) -> None:
+        counts.faults += 1
+        inspection = Inspection(self.durability, counts, only)
+        inspection.keeps, inspection.chances = _KEEPS, 1
+        inspection.recoveries_every = _RECOVERIES_CRASHED_EVERY
+        for who in ("same", "other"):
+            try:
+                world = self._refused(inspection if who == "same" else None)
+                _go_on(world, who == "other")
+            except Violation as violation:
+                counts.found(f"{self.name}/{who}", violation)
+            except (MsgStoreError, AssertionError, LookupError, ValueError) as error:
+                words = f"{type(error).__name__}: {error}"
+                counts.found(f"{self.name}/{who}", Violation("goes on after an error", words))
+            else:
+                film = Film(world.disk, world.expected)
+                inspection.inspect(f"{self.name}/{who}", film.stop())
+
+    def _refused(self, inspection: Inspection | None) -> World:
+        world = _prepared(self.durability, self.sequence[:-1])
+        film = Film(world.disk, world.expected) if inspection else None
+        calls = _Calls(world, self.fault, self.number, _ALSO.get(self.way, ()))
+        with suppress(StoreUnavailable):
+            ACTIONS[self.sequence[-1]](world)
+        world.disk.fault = None
+        if film and inspection:
+            moments = film.stop()[calls.moments_before(film) :]
+            inspection.inspect(self.name, [m for m in moments if not m.is_torn])
+        return world
+
+
+class _Calls:
+    """Counts the calls of an action, and refuses one of them, and of those after it the kinds `also`."""
+
+    def __init__(self, world: World, fault: Fault | None, at: int, also: Sequence[str]) -> None:
+        self.kinds: list[str] = []
+        self._also = also
+        self._fault, self._at = fault, at
+        self._operations_before = world.disk.operations
+        self._refused_at: int | None = None
+        world.disk.fault = self._ask
+
+    def _ask(self, operation: Operation) -> Fault | None:
+        number = len(self.kinds)
+        self.kinds.append(operation.kind)
+        hit = number == self._at or (number > self._at and operation.kind in self._also)
+        if self._fault is None or not hit:
+            return None
+        if self._refused_at is None:
+            self._refused_at = operation.number - self._operations_before
+        return self._fault
+
+    def moments_before(self, film: Film) -> int:
+        """How many of its moments were over before anything was refused."""
+        at = self._refused_at or 0
+        return sum(int(moment.name.partition(".")[0]) < at for moment in film.moments)
+
+
+def _cases(durability: str, sequence: str, reads: bool) -> Iterator[_Case]:
+    world = _prepared(durability, sequence[:-1])
+    calls = _Calls(world, None, -1, ())
+    ACTIONS[sequence[-1]](world)
+    for number, kind in enumerate(calls.kinds):
+        if kind in READS:
+            if reads:
+                yield _Case(durability, sequence, number, "eio", Fault(errno.EIO))
+            continue
+        for way, fault in _WAYS.get(kind, _OTHER_WAYS):
+            yield _Case(durability, sequence, number, way, fault)
+        for way in _ALSO:
+            code = errno.ENOSPC if way.startswith("enospc") else errno.EIO
+            yield _Case(durability, sequence, number, way, Fault(code))
+
+
+def _prepared(durability: str, sequence: str) -> World:
+    world = continued(begun_once(durability))
+    for letter in sequence:
+        ACTIONS[letter](world)
+    return world
+
+
+def _go_on(world: World, other: bool) -> None:
+    """Saves, a checkpoint, and saves again: by the same object as long as it takes them."""
+    if other:
+        world.reopen()
+    if world.under_way is not None:
+        _settle(world)
+    for letter in "scns":
+        _again_if_closed(world, ACTIONS[letter])
+    insist(look(world.store) == world.state, "goes on after an error", "reads something else")
+
+
+def _settle(world: World) -> None:
+    """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
+    allowed = [world.state, world.under_way]
+    _again_if_closed(world, lambda world: world.store.enter())
+    found = look(world.store)
+    insist(found in allowed, "outcome unknown", "it is neither there nor not")
+    world.settle(found)
+
+
+def _again_if_closed(world: World, act: Callable[[World], None]) -> None:
+    try:
+        act(world)
+    except StoreClosed:
+        world.reopen()
+        act(world)
+
+
+def replay(name: str) -> Counts:
+    """Refuses the same call in the same way once more."""
+    _, durability, sequence, call, *_ = name.split("/")
+    counts = Counts()
+    with laboratory():
+        for case in _cases(durability, sequence, reads=True):
+            if case.name.endswith(f"/{call}"):
+                case.run(counts, only=name)
+    return counts
