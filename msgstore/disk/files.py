@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import sys
 from threading import Lock
 from typing import Protocol
@@ -210,12 +211,17 @@ class RealDisk:
         with self._lock:
             for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
                 del self._handles[name]
-        if os.path.isdir(full) and not os.path.islink(full):
-            for name in os.listdir(full):
-                self.remove(f"{path}/{name}")
-            os.rmdir(full)
-        elif os.path.lexists(full):
+        # Asked by lstat: the functions of os.path take any error for an absence.
+        try:
+            is_folder = stat.S_ISDIR(os.lstat(full).st_mode)
+        except FileNotFoundError:
+            return
+        if not is_folder:
             os.unlink(full)
+            return
+        for name in os.listdir(full):
+            self.remove(f"{path}/{name}")
+        os.rmdir(full)
 
     def identity(self, path: str) -> tuple[int, int] | None:
         try:
