@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,8 @@ def test_reset_cut_off(tmp_path: Path, error: BaseException) -> None:
         assert types_in(other) == ["Old"] * 3
         with pytest.MonkeyPatch.context() as patch:
             numbers = fail_at(patch, at, error)
-            try:
+            with suppress(MsgStoreError, Killed):
                 store.reset()
-            except (MsgStoreError, Killed):
-                pass
             if next(numbers) <= at:
                 break
         if isinstance(error, Killed):
