@@ -8,7 +8,6 @@ is opened by somebody else, who saves to it without help, and everything is look
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shutil
@@ -154,16 +153,16 @@ def do(scenario: Scenario, folder: Path, switches: list[str]) -> tuple[Report, b
         go.wait()
         scenario.act(folder / "store", report)
 
-    pid = spawn(report, work)
-    if not prepared.wait():
+    child = spawn(report, work)
+    if not prepared.wait(child):
         raise AssertionError(report.read())
-    strace = _attach(pid, switches)
+    strace = _attach(child.pid, switches)
     go.open()
-    _, status = os.waitpid(pid, 0)
+    child.wait()
     strace.communicate()
     prepared.close()
     go.close()
-    return report, os.WIFSIGNALED(status)
+    return report, child.was_killed
 
 
 def _attach(pid: int, switches: list[str]) -> subprocess.Popen[str]:

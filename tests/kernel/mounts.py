@@ -90,12 +90,12 @@ def recorded(system: FileSystem, image: Path, log: Path) -> Iterator[Path]:
     report = Report(image.with_name(f"{image.name}.report"))
     served = image.with_name(f"{image.name}.served")
     fd = mount_fuse(served)
-    pid = spawn(report, lambda: RecordedFile(fd, image, log).serve())
+    server = spawn(report, lambda: RecordedFile(fd, image, log).serve())
     os.close(fd)
     try:
         with mounted(system, served) as place:
             yield place
     finally:
         subprocess.run(["umount", served], check=True)
-        os.waitpid(pid, 0)
+        server.wait()
     assert not report.about("bug"), report.about("bug")

@@ -134,10 +134,9 @@ def record_savers(run: Recording, saves: int, seed: int) -> list[Saved]:
             spawn(report, lambda: neighbour(place / "other", seed)),
             spawn(report, saver("os", 1 << 30)),
         ]
-        os.waitpid(spawn(report, saver("always", saves)), 0)
-        for pid in others:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
+        spawn(report, saver("always", saves)).wait()
+        for other in others:
+            other.kill()
     assert not report.about("bug"), report.about("bug")
     return [
         Saved(label, int(position), int(log_end), durability == "always")
@@ -240,8 +239,7 @@ def revive(
     report = Report(image.with_name("revived"))
     try:
         with mounted(system, image) as place:
-            look = spawn(report, lambda: look_and_save(report, place / "store", acknowledged))
-            os.waitpid(look, 0)
+            spawn(report, lambda: look_and_save(report, place / "store", acknowledged)).wait()
     except Unmountable:
         return None
     problems = [*report.about("wrong"), *report.about("bug")]
@@ -282,7 +280,7 @@ def _second_power_loss(
     try:
         with run.running() as place:
             path = place / "store"
-            os.waitpid(spawn(report, lambda: recover_and_tell(report, path, run.log)), 0)
+            spawn(report, lambda: recover_and_tell(report, path, run.log)).wait()
     except Unmountable:
         return
     counts.violations += report.about("bug")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +32,55 @@ class Report:
         return [" ".join(words[1:]) for words in self.read() if words[0] == word]
 
 
-def spawn(report: Report, work: Callable[[], None]) -> int:
-    """Forks a process that does `work`, and returns its id; what it raises is told as a `bug`."""
+class Child:
+    """A forked process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.status: int | None = None
+        """How it ended, as of wait(2); None while it runs."""
+
+    @property
+    def is_running(self) -> bool:
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = status if pid else None
+        return self.status is None
+
+    @property
+    def was_killed(self) -> bool:
+        return self.status is not None and os.WIFSIGNALED(self.status)
+
+    def wait(self, patience_s: float = 120) -> Child:
+        """Returns when it has ended; one that hangs is killed, which is an AssertionError."""
+        end = time.monotonic() + patience_s
+        while self.is_running:
+            if time.monotonic() > end:
+                self.kill()
+                raise AssertionError("a process did not end by itself")
+            time.sleep(0.0005)
+        return self
+
+    def wait_until_stopped(self) -> None:
+        """Returns when a signal has stopped it."""
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), status
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Ends it wherever it is, if it has not ended by itself."""
+        if self.is_running:
+            self.signal(signal.SIGKILL)
+            _, self.status = os.waitpid(self.pid, 0)
+
+
+def spawn(report: Report, work: Callable[[], object]) -> Child:
+    """Forks a process that does `work`; what that raises is told as a `bug`."""
     pid = os.fork()
     if pid:
-        return pid
+        return Child(pid)
     code = 0
     try:
         logging.disable()  # recovery tells what it cut: here that is no news
@@ -56,9 +102,11 @@ class Gate:
     def open(self) -> None:
         self._writer.write(b"!")
 
-    def wait(self) -> bool:
-        """For the process that never opens it. False if all who could open it have ended."""
-        self._writer.close()
+    def wait(self, opener: Child | None = None) -> bool:
+        """False if `opener` ended without opening it."""
+        while not select.select([self._reader], [], [], 0.1)[0]:
+            if opener and not opener.is_running:
+                return False
         return bool(self._reader.read(1))
 
     def close(self) -> None:

@@ -125,7 +125,7 @@ def killed_before(file: str) -> Step:
 
     def prepare(path: Path, report: Report) -> None:
         base(path, report)
-        os.waitpid(spawn(report, lambda: die_before(path, file)), 0)
+        spawn(report, lambda: die_before(path, file)).wait()
 
     return prepare
 
