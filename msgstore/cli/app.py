@@ -31,8 +31,8 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Carries out one command line and returns its exit code; all errors end here."""
     settings = Settings(os.environ)
-    _prepare_streams()
     try:
+        _prepare_streams()
         code = _call(arguments, settings)
         sys.stdout.flush()
     except SystemExit as stop:  # Typer's, after it printed the script for completion

@@ -40,10 +40,14 @@ class FileLock:
             raise _os_error(error) from None
 
     def release(self) -> None:
+        """Gives the lock up. What was done under it is done: this never fails."""
         import portalocker
 
         if self._fd is not None:
-            portalocker.unlock(self._fd)
+            try:
+                portalocker.unlock(self._fd)
+            except OSError:
+                self.close()  # the lock goes with its open file
 
     def close(self) -> None:
         """Closes without unlocking; what this process holds ends with its last open file."""

@@ -70,11 +70,15 @@ def create(disk: Disk, durability: Durability, now_us: int) -> Identity:
 
 
 def reset(disk: Disk, durability: Durability, now_us: int) -> Identity:
-    """Empties a store. Cut off in the middle, it is finished by the next writer (`is_resetting`)."""
+    """Empties a store. Cut off in the middle, it is finished by the next writer (`is_resetting`).
+
+    The hint goes first: without it everybody looks for the mark. With it, someone could still save
+    to a store that is marked, and the next writer would empty it.
+    """
+    disk.write(LOCK, 0, bytes(HINT_BYTES))
     disk.write(RESETTING, 0, b"\n")
     disk.sync(RESETTING)
     disk.sync_folder("")
-    disk.write(LOCK, 0, bytes(HINT_BYTES))
     identity = create(disk, durability, now_us)
     disk.remove(RESETTING)
     disk.sync_folder("")

@@ -91,9 +91,9 @@ class Reader:
         """Attaches to the files in place; False while a `reset` is replacing them."""
         try:
             self._opened.attach(identity)
-        except CorruptRecord:
-            # Files that are half replaced look damaged. A reset marks itself first, and the store
-            # has another identity when it is done.
+        except (CorruptRecord, FileNotFoundError):
+            # Files that are half replaced look damaged, or are gone. A reset marks itself first, and
+            # the store has another identity when it is done.
             if not is_resetting(self._disk) and self._opened.find() == identity:
                 raise
             return False

@@ -380,7 +380,7 @@ class Writer:
                 self._disk.write(write.path, write.offset, write.data)
                 self._cut(write.path, write.offset + len(write.data))
         except BaseException as error:
-            if self.source.index.last_complete(before.rows) == before.rows:
+            if not self._may_be_visible(before.rows):
                 self._take_back(writes, error)
             self._stands_or_not(error)
             raise
@@ -417,6 +417,13 @@ class Writer:
             self._stands_or_not(error)
         if isinstance(error, OSError):
             raise unavailable(self._disk.root, error) from error
+
+    def _may_be_visible(self, rows: int) -> bool:
+        """Whether readers see more than `rows`; a disk that cannot be read does not say no."""
+        try:
+            return self.source.index.last_complete(rows) != rows
+        except OSError:
+            return True
 
     def _stands_or_not(self, error: BaseException) -> None:
         """The entry is in the journal: the next writer, and that may be this one, settles it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import signal
 
 import pytest
+
+from msgstore.cli.app import run
 
 from .harness import Cli
 
@@ -111,3 +114,17 @@ def test_a_folder_that_is_no_store(cli: Cli) -> None:
     (cli.folder / "docs" / "index.md").write_text("hello")
     assert cli("--store", "docs", "query").code == 5
     assert [path.name for path in (cli.folder / "docs").iterdir()] == ["index.md"]
+
+
+def test_a_stdout_that_is_broken_from_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of the streams themselves is told as any other."""
+
+    class Broken(io.TextIOWrapper):
+        def reconfigure(self, **options: object) -> None:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stdout", Broken(io.BytesIO()))
+    assert run(["streams"]) == 5
+    assert capsys.readouterr().err.startswith("msgstore: cannot write the output: Input/output")

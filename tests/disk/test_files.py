@@ -156,6 +156,21 @@ def test_remove_takes_all(disk: RealDisk) -> None:
     assert disk.size("streams/2c/a") == -1
 
 
+def test_remove_tells_an_error(disk: RealDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked at is not taken for absent."""
+    disk.write("index", 0, b"a")
+
+    def refused(path: str, *arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat"):
+            patch.setattr(os, name, refused)
+        with pytest.raises(OSError, match="Input/output error"):
+            disk.remove("index")
+    assert disk.size("index") == 1
+
+
 def test_syncs_return(disk: RealDisk) -> None:
     """Files, folders and the whole file system can be synced."""
     disk.write("streams/2c/a", 0, b"a")

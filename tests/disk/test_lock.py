@@ -120,6 +120,22 @@ def test_a_lock_can_be_used_again_after_close(path: str) -> None:
         assert not is_free(path)
 
 
+def test_a_lock_that_cannot_be_unlocked(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system says to an unlock, the lock is free: what was done under it is done."""
+    lock = FileLock(path, 0)
+
+    def refused(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    lock.acquire()
+    with monkeypatch.context() as patch:
+        patch.setattr(portalocker, "unlock", refused)
+        lock.release()
+    assert is_free(path)
+    with lock:
+        assert not is_free(path)
+
+
 def test_the_file_is_made_for_its_owner_only(path: str) -> None:
     """The lock file is made by the first writer, with mode 0600, and stays."""
     before = os.umask(0)

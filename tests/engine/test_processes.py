@@ -14,6 +14,7 @@ from msgstore import (
     InvalidArgument,
     Message,
     NetworkFileSystem,
+    OutcomeUnknown,
     StoreNotFound,
     StoreUnavailable,
     WrongExpectedRevision,
@@ -278,3 +279,31 @@ def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         assert store.get_stats().total_messages == 6
     after = {p: p.read_bytes() for p in (tmp_path / "store").rglob("*") if p.is_file()}
     assert before == {**after, tmp_path / "store" / "write.lock": bytes(136)}
+
+
+def test_a_disk_that_fails_altogether(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows cannot be written and then not be read either, nobody says that nothing was saved."""
+    store = FileMessageStore(tmp_path / "store")
+    store.save_message("a", Message("First"))
+    real_write, real_size = RealDisk.write, RealDisk.size
+    broken = []
+
+    def write(disk: RealDisk, path: str, offset: int, data: bytes) -> None:
+        if path == "index":
+            broken.append(path)
+            raise OSError(5, "Input/output error", path)
+        real_write(disk, path, offset, data)
+
+    def size(disk: RealDisk, path: str) -> int:
+        if broken:
+            raise OSError(5, "Input/output error", path)
+        return real_size(disk, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RealDisk, "write", write)
+        patch.setattr(RealDisk, "size", size)
+        with pytest.raises(OutcomeUnknown):
+            store.save_message("a", Message("Second"))
+    with FileMessageStore(tmp_path / "store") as other:
+        assert other.save_message("a", Message("Third")).first_position == 3
+    store.close()

@@ -1,0 +1,1 @@
+"""msgstore on the real kernel: system calls that fail or kill, power losses, many processes."""
