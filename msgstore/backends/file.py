@@ -23,6 +23,7 @@ from msgstore.disk.lock import FileLock
 from msgstore.engine.commit import Encoded, encode_message
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
+from msgstore.engine.place import make_place
 from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
@@ -39,7 +40,6 @@ from msgstore.model.errors import (
     MsgStoreError,
     SessionNotFound,
     StoreClosed,
-    StoreNotFound,
 )
 from msgstore.model.filter import (
     Direction,
@@ -94,7 +94,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._connect()
         _all_stores.add(self)
         if self._reader.snapshot() is None and not create:
-            raise StoreNotFound(self._path)
+            make_place(self._disk, may_create=False)
 
     def _connect(self) -> None:
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""

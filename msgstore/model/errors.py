@@ -163,6 +163,21 @@ class StoreNotFound(StoreUnavailable):
         super().__init__(path, reason)
 
 
+class StoreExists(StoreUnavailable):
+    """A store is to be restored where there is one: nothing is ever overwritten."""
+
+    advice = "name a folder that is not there yet, with --store or MSGSTORE_STORE"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "there is a message store here")
+
+
+class NotItsBackup(StoreUnavailable):
+    """The store at this path is no earlier state of the one to be backed up. Nothing was changed."""
+
+    advice = "back up into a new folder, and keep this one until it is clear which one holds what"
+
+
 class UnsupportedFormat(StoreUnavailable):
     """The store was written by another version of msgstore, or this machine cannot read it."""
 
