@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, get_args
 
 from msgstore.backends.file import FileMessageStore
@@ -66,6 +66,8 @@ def _copy(
 ) -> BackupResult:
     if verify not in get_args(Verify):
         raise InvalidArgument("verify", f"{verify!r} is not one of {', '.join(get_args(Verify))}")
+    if not os.fspath(dest):
+        raise InvalidArgument("dest", "the path is empty")
     path = os.path.abspath(os.fspath(dest))
     with _opened(source) as store:
         disk = RealDisk(path)
@@ -109,7 +111,14 @@ def _look(store: FileMessageStore) -> Snapshot:
 
 def _check_apart(source: RealDisk, copy: RealDisk) -> None:
     """Raises InvalidArgument for a copy that would stand in the store's own folder."""
-    if copy.root == source.root or copy.root.startswith(os.path.join(source.root, "")):
-        raise InvalidArgument("dest", f"{copy.root} is in the store's own folder")
-    if source.identity("") == copy.identity(""):
+    if copy.root == source.root or _folder_of(copy) == _folder_of(source):
         raise InvalidArgument("dest", f"{copy.root} is the store itself")
+    if copy.root.startswith(os.path.join(source.root, "")):
+        raise InvalidArgument("dest", f"{copy.root} is in the store's own folder")
+
+
+def _folder_of(disk: RealDisk) -> tuple[int, int] | str:
+    """Which folder it is, however it is called."""
+    with suppress(NotADirectoryError):
+        return disk.identity("") or disk.root
+    return disk.root

@@ -64,6 +64,10 @@ Durability = Annotated[
     Literal["always", "batch", "os"] | None,
     Option("--durability", help="When a save is on disk [the store's own; always in a new one]."),
 ]
+Verify = Annotated[
+    Literal["copied", "all"],
+    Option("--verify", help="What of the copy is read back: what is new in it, or all."),
+]
 LockTimeout = Annotated[
     float,
     Option(

@@ -92,6 +92,7 @@ STATS = Shape(
         "memoryBytes",
     ),
 )
+COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
 
 
