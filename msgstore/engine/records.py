@@ -44,8 +44,16 @@ class Records:
 
     def fetch(self, position: int, row: Row) -> PositionalMessage:
         """One message. Raises CorruptRecord."""
-        path, stream_id = self._place(row)
-        return self._decode(self._read(path, row.offset, row.length), position, row, stream_id)
+        return self.fetch_of(self._catalog.stream_id(row.stream), position, row)
+
+    def fetch_of(self, stream_id: str, position: int, row: Row) -> PositionalMessage:
+        """One message of a stream that is known. Raises CorruptRecord."""
+        path = segment_path(stream_id, row.segment)
+        try:
+            frame = self._read(path, row.offset, row.length)
+        except CorruptRecord as error:
+            raise located(error, position, row, stream_id) from None
+        return self._decode(frame, position, row, stream_id)
 
     def fetch_many(self, located: Sequence[Located]) -> Iterator[PositionalMessage]:
         """Messages in the order given; those that stand together are read together."""
@@ -96,6 +104,20 @@ class Records:
     ) -> PositionalMessage:
         check_record(frame, position, row, stream_id)
         return decode_record(frame, stream_id)
+
+
+def located(
+    error: CorruptRecord, position: int, row: Row, stream_id: str | None = None
+) -> CorruptRecord:
+    """The same damage, with all that is known of the message it befell."""
+    return CorruptRecord(
+        error.path,
+        error.offset,
+        error.problem,
+        stream_id=stream_id or error.stream_id,
+        revision=row.revision,
+        position=position,
+    )
 
 
 def check_record(frame: memoryview, position: int, row: Row, stream_id: str) -> None:

@@ -6,6 +6,7 @@ attributes. People read the sentence, programs read the fields.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -263,3 +264,7 @@ class CorruptRecord(CorruptStore):
         self.stream_id = stream_id
         self.revision = revision
         self.position = position
+
+
+OnDamage = Callable[[CorruptRecord], None]
+"""What a read that goes on behind damage tells of each message that it has to leave out."""
