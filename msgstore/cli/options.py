@@ -51,6 +51,10 @@ Last = Annotated[
     Option("--last", parser=whole_number, metavar="N", help="The last N messages, in order."),
 ]
 Reverse = Annotated[bool, Option("-r", "--reverse", help="Newest first.")]
+SkipDamaged = Annotated[
+    bool,
+    Option("--skip-damaged", help="Go on behind damage, say what is left out, and exit with 3."),
+]
 Session = Annotated[
     str | None,
     Option(
