@@ -11,8 +11,8 @@ app = Typer(add_completion=False, rich_markup_mode=None)
 
 EPILOG = """
 Examples:
-  msgstore --store /var/lib/orders restore /backups/orders
-  msgstore --store ./before-the-accident restore /backups/orders --to-position 8000
+  msgstore restore /backups/orders --store /var/lib/orders
+  msgstore restore /backups/orders --store ./before-the-accident --to-position 8000
 
 --store names the new store. Where there is one already nothing is done: exit code 5.
 """

@@ -35,7 +35,7 @@ def _home(name: str) -> Any:
 
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
-    *("verify", "backup", "restore"),
+    *("verify", "backup", "restore", "dump"),
 )
 
 

@@ -93,6 +93,7 @@ STATS = Shape(
     ),
 )
 COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
+DUMP = Shape("dump", ("what", "path", "offset", "length", "problems", "fields"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
 
 

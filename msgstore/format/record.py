@@ -39,6 +39,11 @@ _TAIL = struct.Struct(">BI")
 _OVERHEAD = HEAD.size + _TAIL.size
 assert _SEALED.size + _REST.size == HEAD.size
 
+RECORD_FIELDS = (
+    *("position", "time", "revision", "kind", "session", "type", "data", "id"),
+    *("request id", "correlation id", "causation id", "timestamp", "metadata"),
+)
+"""The names of the elements 3 to 15."""
 _RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
 _KINDS = (MessageType.EVENT, MessageType.COMMAND)
 _pack = msgpack.Packer(autoreset=True).pack

@@ -21,7 +21,9 @@ def flip(file: Path, offset: int) -> None:
 def spoil_records(cli: Cli, stream: str, revisions: list[int]) -> None:
     """Changes a letter of the text in some messages of a stream."""
     [segment] = [f for f in cli.store.rglob("*.msgpack") if f.name.startswith(f"{stream}~")]
-    texts = [found.start() for found in re.finditer(b"(?<=text\\xd9\\x32).{50}", segment.read_bytes())]
+    texts = [
+        found.start() for found in re.finditer(b"(?<=text\\xd9\\x32).{50}", segment.read_bytes())
+    ]
     for revision in revisions:
         flip(segment, texts[revision] + 10)
 
