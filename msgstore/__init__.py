@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from msgstore.backends.backups import backup_store as backup_store
+    from msgstore.backends.backups import restore_store as restore_store
     from msgstore.backends.file import FileMessageStore as FileMessageStore
     from msgstore.backends.memory import MemoryMessageStore as MemoryMessageStore
     from msgstore.backends.protocol import LocalMessageStore as LocalMessageStore
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
     from msgstore.model.errors import MessageTooLarge as MessageTooLarge
     from msgstore.model.errors import MsgStoreError as MsgStoreError
     from msgstore.model.errors import NetworkFileSystem as NetworkFileSystem
+    from msgstore.model.errors import NotItsBackup as NotItsBackup
     from msgstore.model.errors import OutcomeUnknown as OutcomeUnknown
     from msgstore.model.errors import ReadOnlyStore as ReadOnlyStore
     from msgstore.model.errors import RequestError as RequestError
     from msgstore.model.errors import SessionEnded as SessionEnded
     from msgstore.model.errors import SessionNotFound as SessionNotFound
     from msgstore.model.errors import StoreClosed as StoreClosed
+    from msgstore.model.errors import StoreExists as StoreExists
     from msgstore.model.errors import StoreLocked as StoreLocked
     from msgstore.model.errors import StoreNotFound as StoreNotFound
     from msgstore.model.errors import StoreUnavailable as StoreUnavailable
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from msgstore.model.message import Position as Position
     from msgstore.model.message import PositionalMessage as PositionalMessage
     from msgstore.model.message import Revision as Revision
+    from msgstore.model.results import BackupResult as BackupResult
     from msgstore.model.results import SaveResult as SaveResult
     from msgstore.model.results import SessionInfo as SessionInfo
     from msgstore.model.results import StoreStats as StoreStats
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
     from msgstore.model.saving import SaveRequest as SaveRequest
 
 _HOMES = {
+    "msgstore.backends.backups": ("backup_store", "restore_store"),
     "msgstore.backends.file": ("FileMessageStore",),
     "msgstore.backends.memory": ("MemoryMessageStore",),
     "msgstore.backends.protocol": ("LocalMessageStore", "MessageStore", "Transaction"),
@@ -74,12 +80,14 @@ _HOMES = {
         "MessageTooLarge",
         "MsgStoreError",
         "NetworkFileSystem",
+        "NotItsBackup",
         "OutcomeUnknown",
         "ReadOnlyStore",
         "RequestError",
         "SessionEnded",
         "SessionNotFound",
         "StoreClosed",
+        "StoreExists",
         "StoreLocked",
         "StoreNotFound",
         "StoreUnavailable",
@@ -97,7 +105,13 @@ _HOMES = {
         "PositionalMessage",
         "Revision",
     ),
-    "msgstore.model.results": ("SaveResult", "SessionInfo", "StoreStats", "StreamInfo"),
+    "msgstore.model.results": (
+        "BackupResult",
+        "SaveResult",
+        "SessionInfo",
+        "StoreStats",
+        "StreamInfo",
+    ),
     "msgstore.model.saving": ("SaveRequest",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -23,6 +23,7 @@ from msgstore.disk.lock import FileLock
 from msgstore.engine.commit import Encoded, encode_message
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
+from msgstore.engine.place import make_place
 from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
@@ -37,9 +38,9 @@ from msgstore.model.clock import (
 from msgstore.model.errors import (
     InvalidArgument,
     MsgStoreError,
+    OnDamage,
     SessionNotFound,
     StoreClosed,
-    StoreNotFound,
 )
 from msgstore.model.filter import (
     Direction,
@@ -94,7 +95,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._connect()
         _all_stores.add(self)
         if self._reader.snapshot() is None and not create:
-            raise StoreNotFound(self._path)
+            make_place(self._disk, may_create=False)
 
     def _connect(self) -> None:
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
@@ -172,20 +173,34 @@ class FileMessageStore(LocalSessions, BaseStore):
         *,
         to_revision: int | None = None,
         direction: Direction = "forwards",
+        on_damage: OnDamage | None = None,
     ) -> Iterator[PositionalMessage]:
+        """As the protocol has it. With `on_damage` what is damaged is told to it and left out."""
         self._check_open()
         check_text(stream_id, "stream_id")
         first = check_revision(from_revision, "from_revision") or 0
         last = check_revision(to_revision, "to_revision")
         backwards = check_direction(direction) == "backwards"
-        return at_most(check_count(count), self._read_stream(stream_id, first, last, backwards))
+        found = self._read_stream(stream_id, first, last, backwards, on_damage)
+        return at_most(check_count(count), found)
 
     def _read_stream(
-        self, stream_id: str, first: int, last: int | None, backwards: bool
+        self,
+        stream_id: str,
+        first: int,
+        last: int | None,
+        backwards: bool,
+        on_damage: OnDamage | None,
     ) -> Iterator[PositionalMessage]:
         snapshot = self._snapshot()
-        if snapshot is not None:
+        if snapshot is None:
+            return
+        if on_damage is None:
             yield from snapshot.read_stream(stream_id, first, last, backwards=backwards)
+            return
+        from msgstore.engine.salvage import read_undamaged
+
+        yield from read_undamaged(snapshot, stream_id, first, last, backwards, on_damage)
 
     def get_all_messages(
         self,
@@ -193,18 +208,22 @@ class FileMessageStore(LocalSessions, BaseStore):
         count: int | None = None,
         *,
         direction: Direction = "forwards",
+        on_damage: OnDamage | None = None,
     ) -> Iterator[PositionalMessage]:
+        """As the protocol has it. With `on_damage` what is damaged is told to it and left out."""
         self._check_open()
         wanted = check_filter(filter)
         backwards = check_direction(direction) == "backwards"
-        return at_most(check_count(count), self._select(wanted, backwards))
+        return at_most(check_count(count), self._select(wanted, backwards, on_damage))
 
-    def _select(self, wanted: MessageFilter, backwards: bool) -> Iterator[PositionalMessage]:
+    def _select(
+        self, wanted: MessageFilter, backwards: bool, on_damage: OnDamage | None
+    ) -> Iterator[PositionalMessage]:
         from msgstore.engine.query import select
 
         snapshot = self._snapshot()
         if snapshot is not None:
-            yield from select(snapshot, wanted, backwards=backwards)
+            yield from select(snapshot, wanted, backwards=backwards, on_damage=on_damage)
 
     def count_messages(self, filter: MessageFilter | None = None) -> int:
         from msgstore.engine.counting import count_rows, rows_decide
@@ -234,6 +253,8 @@ class FileMessageStore(LocalSessions, BaseStore):
         filter: MessageFilter | None = None,
         from_position: int | None = None,
         timeout: float | None = None,
+        *,
+        on_damage: OnDamage | None = None,
     ) -> Iterator[PositionalMessage]:
         """As the protocol has it. After a `reset` it goes on with the new first message."""
         from msgstore.engine.follow import follow
@@ -241,7 +262,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._check_open()
         wanted = check_filter(filter)
         first = check_count(from_position, "from_position") or 1
-        return follow(self._snapshot, wanted, first, check_timeout(timeout))
+        return follow(self._snapshot, wanted, first, check_timeout(timeout), on_damage)
 
     # ------------------------------------------------------------ streams and totals
 

@@ -35,6 +35,14 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
     )
 
 
+def store_path(url: str) -> str:
+    """The folder that `url` names, a path or `file:PATH`. Raises InvalidArgument for any other."""
+    match = _SCHEME.match(url)
+    if match and match[1].lower() != "file":
+        raise InvalidArgument("store", f"{url!r} is no folder; use a path, or file:")
+    return _path_of(url) if match else url
+
+
 def _path_of(url: str) -> str:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):

@@ -51,6 +51,10 @@ Last = Annotated[
     Option("--last", parser=whole_number, metavar="N", help="The last N messages, in order."),
 ]
 Reverse = Annotated[bool, Option("-r", "--reverse", help="Newest first.")]
+SkipDamaged = Annotated[
+    bool,
+    Option("--skip-damaged", help="Go on behind damage, say what is left out, and exit with 3."),
+]
 Session = Annotated[
     str | None,
     Option(
@@ -63,6 +67,10 @@ Session = Annotated[
 Durability = Annotated[
     Literal["always", "batch", "os"] | None,
     Option("--durability", help="When a save is on disk [the store's own; always in a new one]."),
+]
+Verify = Annotated[
+    Literal["copied", "all"],
+    Option("--verify", help="What of the copy is read back: what is new in it, or all."),
 ]
 LockTimeout = Annotated[
     float,

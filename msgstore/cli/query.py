@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Context, Option, Typer
 
 from msgstore.cli.command import Command
-from msgstore.cli.options import Last, Limit, Reverse, Select, with_filters
+from msgstore.cli.options import Last, Limit, Reverse, Select, SkipDamaged, with_filters
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -35,17 +35,23 @@ def query(
     exit_status: Annotated[
         bool, Option("-e", "--exit-status", help="Exit with 1 if nothing matches.")
     ] = False,
+    skip_damaged: SkipDamaged = False,
 ) -> int:
     """Print the messages that match."""
+    from msgstore.cli.damage import Damage
     from msgstore.cli.errors import DONE, NEGATIVE
     from msgstore.cli.reading import Window, matching, print_messages
 
     window = Window(limit, last, reverse)
     with ctx.obj.open_store() as store:
         filter = select(store)
-        if count:
-            found = window.cap(store.count_messages(filter))
-            print(found)
+        damage = Damage(store, skip_damaged)
+        if not count:
+            found = print_messages(ctx.obj, window.of(matching(store, filter, damage)))
+        elif skip_damaged:  # rows alone would count what cannot be read
+            found = window.cap(sum(1 for _ in store.get_all_messages(filter, **damage.options)))
         else:
-            found = print_messages(ctx.obj, window.of(matching(store, filter)))
-    return NEGATIVE if exit_status and not found else DONE
+            found = window.cap(store.count_messages(filter))
+        if count:
+            print(found)
+    return damage.exit_code(NEGATIVE if exit_status and not found else DONE)

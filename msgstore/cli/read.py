@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Context, Option, Typer
 
 from msgstore.cli.command import Command
-from msgstore.cli.options import Last, Limit, Reverse, Stream, whole_number
+from msgstore.cli.options import Last, Limit, Reverse, SkipDamaged, Stream, whole_number
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -39,11 +39,15 @@ def read(
     limit: Limit = None,
     last: Last = None,
     reverse: Reverse = False,
-) -> None:
+    skip_damaged: SkipDamaged = False,
+) -> int:
     """Print the messages of one stream, in order."""
+    from msgstore.cli.damage import Damage
     from msgstore.cli.reading import Window, of_stream, print_messages
 
     window = Window(limit, last, reverse)
     with ctx.obj.open_store() as store:
-        messages = window.of(of_stream(store, stream, from_revision, to_revision))
-        print_messages(ctx.obj, messages)
+        damage = Damage(store, skip_damaged)
+        read = of_stream(store, stream, from_revision, to_revision, damage)
+        print_messages(ctx.obj, window.of(read))
+    return damage.exit_code()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from msgstore.cli.damage import Damage
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.output import records_output
 from msgstore.cli.settings import Settings
@@ -50,20 +51,24 @@ class Window:
         return read(self._count, self._direction)
 
 
-def matching(store: "LocalMessageStore", filter: "MessageFilter") -> Read:
+def matching(store: "LocalMessageStore", filter: "MessageFilter", damage: Damage) -> Read:
     """Reads what matches in the whole store."""
 
     def read(
         count: int | None, direction: "Direction", first: "PositionalMessage | None" = None
     ) -> Iterator["PositionalMessage"]:
         part = filter if first is None else replace(filter, from_position=first.position)
-        return store.get_all_messages(part, count, direction=direction)
+        return store.get_all_messages(part, count, direction=direction, **damage.options)
 
     return read
 
 
 def of_stream(
-    store: "LocalMessageStore", stream_id: str, from_revision: int | None, to_revision: int | None
+    store: "LocalMessageStore",
+    stream_id: str,
+    from_revision: int | None,
+    to_revision: int | None,
+    damage: Damage,
 ) -> Read:
     """Reads one stream between two revisions."""
 
@@ -72,7 +77,12 @@ def of_stream(
     ) -> Iterator["PositionalMessage"]:
         start = from_revision if first is None else first.revision
         return store.get_messages(
-            stream_id, start, count, to_revision=to_revision, direction=direction
+            stream_id,
+            start,
+            count,
+            to_revision=to_revision,
+            direction=direction,
+            **damage.options,
         )
 
     return read

@@ -33,7 +33,10 @@ def _home(name: str) -> Any:
     return lambda: get_command(import_module(f"msgstore.cli.{name}").app)
 
 
-COMMANDS = ("save", "read", "query", "tail", "sessions", "stats", "streams", "show", "verify")
+COMMANDS = (
+    *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
+    *("verify", "backup", "restore", "dump"),
+)
 
 
 class Root(Group):

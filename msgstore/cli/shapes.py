@@ -92,6 +92,8 @@ STATS = Shape(
         "memoryBytes",
     ),
 )
+COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
+DUMP = Shape("dump", ("what", "path", "offset", "length", "problems", "fields"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
 
 

@@ -6,7 +6,14 @@ from typer import Argument, Context, Option, Typer
 
 from msgstore.cli.command import Command
 from msgstore.cli.completion import complete_stream
-from msgstore.cli.options import Select, number_from_1, seconds, whole_number, with_filters
+from msgstore.cli.options import (
+    Select,
+    SkipDamaged,
+    number_from_1,
+    seconds,
+    whole_number,
+    with_filters,
+)
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -60,8 +67,10 @@ def tail(
         int | None,
         Option("--until-count", parser=number_from_1, metavar="N", help="Stop after N messages."),
     ] = None,
+    skip_damaged: SkipDamaged = False,
 ) -> int:
     """Print the last messages, and with -f those that arrive."""
+    from msgstore.cli.damage import Damage
     from msgstore.cli.errors import BadUsage
     from msgstore.cli.tailing import Tail, narrow
 
@@ -69,4 +78,6 @@ def tail(
         raise BadUsage("--timeout waits for messages to come", "add -f")
     with ctx.obj.open_store() as store:
         wanted = narrow(select(store), stream_id)
-        return Tail(ctx.obj, store, wanted, cursor_file, until_count).run(count, follow, timeout)
+        damage = Damage(store, skip_damaged)
+        tail = Tail(ctx.obj, store, wanted, cursor_file, until_count, damage)
+        return damage.exit_code(tail.run(count, follow, timeout))

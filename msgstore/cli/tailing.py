@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgstore.cli.cursor import Cursor
+from msgstore.cli.damage import Damage
 from msgstore.cli.errors import DONE, TIMED_OUT, BadUsage
 from msgstore.cli.output import records_output
 from msgstore.cli.reading import last_messages, matching
@@ -43,13 +44,15 @@ class Tail:
         filter: "MessageFilter",
         cursor_file: str | None,
         until_count: int | None,
+        damage: Damage,
     ) -> None:
         self._store = store
+        self._damage = damage
         self._filter = filter
         self._until_count = until_count
         self._output = records_output(settings, MESSAGE)
         self._cursor = Cursor(cursor_file, store) if cursor_file is not None else None
-        latest = store.get_all_messages(None, 1, direction="backwards")
+        latest = store.get_all_messages(None, 1, direction="backwards", **damage.options)
         self._end = max((message.position for message in latest), default=0)
 
     def run(self, count: int | None, follow: bool, timeout_s: float | None) -> int:
@@ -60,14 +63,15 @@ class Tail:
                 self._cursor.keep(self._end)
             if follow and not self._is_complete():
                 self._output.flush()
-                self._print(
-                    self._store.follow(self._filter, self._end + 1, timeout_s), at_once=True
-                )
+                self._print(self._arriving(timeout_s), at_once=True)
             self._output.end()
         except (KeyboardInterrupt, MsgStoreError):
             self._output.end()
             raise
         return TIMED_OUT if follow and not self._is_complete() else DONE
+
+    def _arriving(self, timeout_s: float | None) -> Iterator["PositionalMessage"]:
+        return self._store.follow(self._filter, self._end + 1, timeout_s, **self._damage.options)
 
     def _present(self, count: int | None) -> Iterator["PositionalMessage"]:
         """The last `count`; without a number 10, or all from a given position on.
@@ -79,10 +83,11 @@ class Tail:
         last = min(self._filter.to_position or self._end, self._end)
         present = replace(self._filter, from_position=first, to_position=last)
         if kept is not None or (count is None and self._filter.from_position is not None):
-            return self._store.get_all_messages(present)
+            return self._store.get_all_messages(present, **self._damage.options)
 
         return last_messages(
-            _DEFAULT_COUNT if count is None else count, matching(self._store, present)
+            _DEFAULT_COUNT if count is None else count,
+            matching(self._store, present, self._damage),
         )
 
     def _is_complete(self) -> bool:

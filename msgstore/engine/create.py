@@ -37,10 +37,16 @@ def is_unfinished_store(names: list[str]) -> bool:
 
 def create(disk: Disk, durability: Durability, now_us: int) -> Identity:
     """Makes an empty store; on return it is on the disk. `store.json` is put in place last."""
+    identity = Identity(uuid7(), durability)
+    lay_out(disk, identity.store_uuid)
+    disk.replace(STORE_JSON, encode_identity(identity, now_us))
+    return identity
+
+
+def lay_out(disk: Disk, store_uuid: bytes) -> None:
+    """The files of an empty store, on the disk on return; all but `store.json`."""
     for path in _MADE_BY_US:
         disk.remove(path)
-    identity = Identity(uuid7(), durability)
-    store_uuid = identity.store_uuid
     headers = {
         INDEX: encode_index_header(store_uuid),
         CATALOG: encode_catalog_header(store_uuid),
@@ -65,8 +71,6 @@ def create(disk: Disk, durability: Durability, now_us: int) -> Identity:
     disk.write(JOURNAL, slot.offset, encode_slot(slot))
     disk.sync(JOURNAL)
     disk.sync_folder("")
-    disk.replace(STORE_JSON, encode_identity(identity, now_us))
-    return identity
 
 
 def reset(disk: Disk, durability: Durability, now_us: int) -> Identity:

@@ -10,6 +10,7 @@ from msgstore.engine.query import select
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import INDEX
 from msgstore.format.row import ROW_BYTES
+from msgstore.model.errors import OnDamage
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage
 
@@ -27,6 +28,7 @@ def follow(
     wanted: MessageFilter,
     from_position: int,
     timeout_s: float | None,
+    on_damage: OnDamage | None = None,
 ) -> Iterator[PositionalMessage]:
     """Matching messages from a position on, as they become visible; see MessageStore.follow."""
     next_position = from_position
@@ -40,7 +42,7 @@ def follow(
         known = snapshot or known
         if snapshot is not None and snapshot.rows >= next_position:
             stretch = _between(wanted, next_position, snapshot.rows)
-            for stored in select(snapshot, stretch, backwards=False):
+            for stored in select(snapshot, stretch, backwards=False, on_damage=on_damage):
                 yield stored
                 last_arrival = time.monotonic()
             next_position = snapshot.rows + 1

@@ -14,7 +14,7 @@ from msgstore.model.errors import CorruptRecord, InvalidArgument, UnsupportedFor
 Durability = Literal["always", "batch", "os"]
 """`always`: on disk when a save returns. `batch`: at flush, close, and within a time. `os`: later."""
 
-_STORE_JSON_BYTES_MAX = 65536
+STORE_JSON_BYTES_MAX = 65536
 
 
 class Identity(NamedTuple):
@@ -39,7 +39,7 @@ def encode_identity(identity: Identity, created_us: int) -> bytes:
     ).encode()
 
 
-def read_identity(disk: Disk) -> Identity | None:
+def read_identity(disk: Disk, path: str = STORE_JSON) -> Identity | None:
     """The identity in store.json, or None where there is no such file.
 
     Raises UnsupportedFormat for a version that this code does not know, CorruptRecord for anything
@@ -47,21 +47,21 @@ def read_identity(disk: Disk) -> Identity | None:
     """
     import orjson
 
-    if disk.size(STORE_JSON) < 0:
+    if disk.size(path) < 0:
         return None
     try:
-        facts = orjson.loads(disk.read(STORE_JSON, 0, _STORE_JSON_BYTES_MAX))
+        facts = orjson.loads(disk.read(path, 0, STORE_JSON_BYTES_MAX))
         is_ours = facts["format"] == "msgstore"
         version = facts["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise CorruptRecord(STORE_JSON, 0, "is not what msgstore wrote") from None
+        raise CorruptRecord(path, 0, "is not what msgstore wrote") from None
     if not is_ours or version != FORMAT_VERSION:
         reason = f"has format version {version!s:.40}; this msgstore reads version {FORMAT_VERSION}"
         raise UnsupportedFormat(disk.root, reason)
     store_uuid = parse_uuid(str(facts.get("uuid")))
     durability = facts.get("durability")
     if store_uuid is None or durability not in get_args(Durability):
-        raise CorruptRecord(STORE_JSON, 0, "is not what msgstore wrote")
+        raise CorruptRecord(path, 0, "is not what msgstore wrote")
     return Identity(store_uuid, durability)
 
 

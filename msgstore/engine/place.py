@@ -13,7 +13,7 @@ from msgstore.engine.index import Index
 from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.catalog import decode_catalog_header
 from msgstore.format.frame import frame_problem
-from msgstore.format.names import CATALOG, INDEX, SESSIONS, STORE_JSON
+from msgstore.format.names import BACKING_UP, CATALOG, INDEX, SESSIONS, STORE_JSON
 from msgstore.format.session_log import decode_sessions_header
 from msgstore.model.errors import (
     CorruptRecord,
@@ -31,6 +31,9 @@ def make_place(disk: Disk, may_create: bool) -> None:
         if disk.size(STORE_JSON) >= 0:
             return
         names = disk.list("")
+        if BACKING_UP in names:
+            reason = "a backup or restore into this folder was not finished; run it again"
+            raise StoreUnavailable(disk.root, reason)
         if not may_create:
             raise StoreNotFound(disk.root)
         if not is_unfinished_store(names):

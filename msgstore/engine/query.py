@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgstore.engine.index import row_damage
-from msgstore.engine.records import Located
+from msgstore.engine.records import Located, located
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import hash64
 from msgstore.format.row import (
@@ -26,11 +26,12 @@ from msgstore.format.row import (
     TYPE_WORD_64,
     column_32,
     column_64,
+    damaged_positions,
     decode_row,
     hash32,
 )
 from msgstore.model.clock import to_us
-from msgstore.model.errors import SessionNotFound
+from msgstore.model.errors import CorruptRecord, OnDamage, SessionNotFound
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import NO_SESSION, MessageType, PositionalMessage
 
@@ -93,15 +94,22 @@ def _find_word(window: bytes, word: int, wanted: int) -> list[int]:
     return found
 
 
-def make_sieve(snapshot: Snapshot, wanted: MessageFilter) -> RowSieve | None:
-    """What `wanted` asks of rows, or None where no row can match. Raises CorruptRecord."""
+def make_sieve(
+    snapshot: Snapshot, wanted: MessageFilter, on_damage: OnDamage | None = None
+) -> RowSieve | None:
+    """What `wanted` asks of rows, or None where no row can match.
+
+    Raises CorruptRecord; with `on_damage` it goes on where it can, and then more rows may pass.
+    """
+    tolerant = on_damage is not None
     sieve = RowSieve(max(1, wanted.from_position or 1), snapshot.rows)
     if wanted.to_position is not None:
         sieve.last = min(sieve.last, wanted.to_position)
     if wanted.since is not None:
-        sieve.first = max(sieve.first, _first_at(snapshot, to_us(wanted.since)))
+        sieve.first = max(sieve.first, _time_at(snapshot, to_us(wanted.since), tolerant)[0])
     if wanted.until is not None:
-        sieve.last = min(sieve.last, _first_at(snapshot, to_us(wanted.until) + 1) - 1)
+        after = _time_at(snapshot, to_us(wanted.until) + 1, tolerant)[1]
+        sieve.last = min(sieve.last, after - 1)
     for text, word in (
         (wanted.message_id, MESSAGE_ID_WORD),
         (wanted.request_id, REQUEST_ID_WORD),
@@ -116,21 +124,35 @@ def make_sieve(snapshot: Snapshot, wanted: MessageFilter) -> RowSieve | None:
         sieve.types = frozenset(map(hash64, wanted.names))
     if sieve.first > sieve.last:
         return None
-    if not _sift_session(snapshot, wanted, sieve) or not _sift_streams(snapshot, wanted, sieve):
+    if not _sift_session(snapshot, wanted, sieve):
+        return None
+    if not _sift_streams(snapshot, wanted, sieve, on_damage):
         return None
     return sieve if sieve.first <= sieve.last else None
 
 
-def _first_at(snapshot: Snapshot, time_us: int) -> int:
-    """The first position whose time is not before `time_us`: time never decreases, so bisect."""
+def _time_at(snapshot: Snapshot, time_us: int, tolerant: bool) -> tuple[int, int]:
+    """The first position whose time is not before `time_us`: time never decreases, so bisect.
+
+    It is both ends of the result, but for damaged rows: then it is somewhere between them.
+    """
+    index = snapshot.source.index
     low, high = 1, snapshot.rows + 1
     while low < high:
         middle = (low + high) // 2
-        if snapshot.source.index.row(middle).time_us < time_us:
-            low = middle + 1
+        row = index.read(middle) if tolerant else index.row(middle)
+        position = middle
+        if row is None:
+            for position in (*range(middle + 1, high), *range(middle - 1, low - 1, -1)):
+                if (row := index.read(position)) is not None:
+                    break
+            else:
+                break
+        if row.time_us < time_us:
+            low = position + 1
         else:
-            high = middle
-    return low
+            high = position
+    return low, high
 
 
 def _sift_session(snapshot: Snapshot, wanted: MessageFilter, sieve: RowSieve) -> bool:
@@ -150,57 +172,120 @@ def _sift_session(snapshot: Snapshot, wanted: MessageFilter, sieve: RowSieve) ->
     return True
 
 
-def _sift_streams(snapshot: Snapshot, wanted: MessageFilter, sieve: RowSieve) -> bool:
-    if wanted.stream_id is not None:
-        head = None
-        if wanted.matches_stream(wanted.stream_id):
-            head = snapshot.source.segments.head(wanted.stream_id, snapshot.rows)
-        if head is None:
-            return False
-        sieve.streams = frozenset([head.row.stream])
-        sieve.last = min(sieve.last, head.position)
-    elif wanted.stream_pattern is not None:
-        sieve.streams = frozenset(
-            reference
-            for reference, entry in snapshot.source.catalog.entries(
-                snapshot.catalog_end, snapshot.rows
+def _sift_streams(
+    snapshot: Snapshot, wanted: MessageFilter, sieve: RowSieve, on_damage: OnDamage | None
+) -> bool:
+    try:
+        if wanted.stream_id is not None:
+            return _sift_stream(snapshot, wanted, sieve, tolerant=on_damage is not None)
+        if wanted.stream_pattern is not None:
+            sieve.streams = frozenset(
+                reference
+                for reference, entry in snapshot.source.catalog.entries(
+                    snapshot.catalog_end, snapshot.rows
+                )
+                if wanted.matches_stream(entry.stream_id)
             )
-            if wanted.matches_stream(entry.stream_id)
-        )
-        return bool(sieve.streams)
+            return bool(sieve.streams)
+    except CorruptRecord as error:
+        if on_damage is None:
+            raise
+        on_damage(error)  # the catalog's: every record is opened then, and says itself whose it is
+    return True
+
+
+def _sift_stream(
+    snapshot: Snapshot, wanted: MessageFilter, sieve: RowSieve, tolerant: bool
+) -> bool:
+    stream_id = wanted.stream_id
+    if stream_id is None or not wanted.matches_stream(stream_id):
+        return False
+    try:
+        head = snapshot.source.segments.head(stream_id, snapshot.rows)
+    except CorruptRecord:
+        if not tolerant:
+            raise
+        reference = snapshot.source.catalog.reference_of(stream_id, snapshot.rows)
+        sieve.streams = frozenset(() if reference is None else (reference,))
+        return reference is not None
+    if head is None:
+        return False
+    sieve.streams = frozenset([head.row.stream])
+    sieve.last = min(sieve.last, head.position)
     return True
 
 
 def select(
-    snapshot: Snapshot, wanted: MessageFilter, *, backwards: bool
+    snapshot: Snapshot,
+    wanted: MessageFilter,
+    *,
+    backwards: bool,
+    on_damage: OnDamage | None = None,
 ) -> Iterator[PositionalMessage]:
-    """The messages that match, in order of position. Raises CorruptRecord where it meets damage."""
+    """The messages that match, in order of position.
+
+    Raises CorruptRecord where it meets damage; with `on_damage` it tells that, and goes on behind:
+    then every message comes that has a whole row and a whole record.
+    """
     with snapshot.source.reading():
-        sieve = make_sieve(snapshot, wanted)
+        sieve = make_sieve(snapshot, wanted, on_damage)
         if sieve is None:
             return
-        for stretch in stretches(_passing_rows(snapshot, sieve, backwards)):
-            for stored in snapshot.source.records.fetch_many(stretch):
+        for stretch in stretches(_passing_rows(snapshot, sieve, backwards, on_damage)):
+            for stored in _fetch(snapshot, stretch, on_damage):
                 if wanted.matches(stored):
                     yield stored
 
 
+def _fetch(
+    snapshot: Snapshot, stretch: list[Located], on_damage: OnDamage | None
+) -> Iterator[PositionalMessage]:
+    """The records of some rows; where they cannot be read together, one by one to tell which."""
+    records = snapshot.source.records
+    if on_damage is None:
+        yield from records.fetch_many(stretch)
+        return
+    try:
+        yield from list(records.fetch_many(stretch))
+        return
+    except CorruptRecord:
+        snapshot.source.check_still_there()
+    for position, row in stretch:
+        try:
+            stored = records.fetch(position, row)
+        except CorruptRecord as error:
+            on_damage(located(error, position, row))
+        else:
+            yield stored
+
+
 def passing_windows(
-    snapshot: Snapshot, sieve: RowSieve, backwards: bool
+    snapshot: Snapshot, sieve: RowSieve, backwards: bool, on_damage: OnDamage | None = None
 ) -> Iterator[tuple[bytes, int, list[int]]]:
     """Windows of rows with the first position of each, and the positions in it that pass.
 
     Windows grow, so that who wants a few messages does not pay for many. Every row is checked: a
-    damaged one might have passed.
+    damaged one might have passed. `on_damage` is told of each, and none of them passes.
     """
     rows = _WINDOW_ROWS_FIRST
     low, high = sieve.first, sieve.last
     while low <= high:
         count = min(rows, high - low + 1)
         start = high - count + 1 if backwards else low
-        window = snapshot.source.index.checked_window(start, count)
+        index = snapshot.source.index
+        damaged: set[int] = set()
+        if on_damage is None:
+            window = index.checked_window(start, count)
+        else:
+            window = index.window(start, count)
+            damaged.update(damaged_positions(window, start))
         snapshot.source.check_still_there()
-        yield window, start, sieve.positions(window, start)
+        passing = sieve.positions(window, start)
+        if on_damage is not None and damaged:
+            for position in sorted(damaged, reverse=backwards):
+                on_damage(row_damage(position))
+            passing = [position for position in passing if position not in damaged]
+        yield window, start, passing
         if backwards:
             high -= count
         else:
@@ -208,23 +293,25 @@ def passing_windows(
         rows = min(rows * 4, _WINDOW_ROWS_MAX)
 
 
-def _passing_rows(snapshot: Snapshot, sieve: RowSieve, backwards: bool) -> Iterator[list[Located]]:
-    for window, start, positions in passing_windows(snapshot, sieve, backwards):
-        located = []
+def _passing_rows(
+    snapshot: Snapshot, sieve: RowSieve, backwards: bool, on_damage: OnDamage | None
+) -> Iterator[list[Located]]:
+    for window, start, positions in passing_windows(snapshot, sieve, backwards, on_damage):
+        rows = []
         for position in reversed(positions) if backwards else positions:
             row = decode_row(position, window, (position - start) * ROW_BYTES)
             if row is None:
                 raise row_damage(position)
-            located.append((position, row))
-        yield located
+            rows.append((position, row))
+        yield rows
 
 
 def stretches(windows: Iterable[list[Located]]) -> Iterator[list[Located]]:
     """Rows to fetch together: those of a window, parted where their records take much memory."""
-    for located in windows:
+    for rows in windows:
         stretch: list[Located] = []
         size = 0
-        for one in located:
+        for one in rows:
             if stretch and size + one[1].length > _FETCH_BYTES_MAX:
                 yield stretch
                 stretch, size = [], 0

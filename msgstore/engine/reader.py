@@ -63,6 +63,11 @@ class Reader:
         if source is None or hint is None:
             return None
         rows = source.index.last_complete(hint.rows)
+        if rows > hint.rows:
+            # Saved meanwhile: their sessions may have begun behind the end that this hint knows.
+            hint = self._hint()
+            if hint is None or self._opened.knows(hint) is not source:
+                return None
         return Snapshot(source, rows, hint.sessions_end, hint.catalog_end)
 
     def _hint(self) -> Hint | None:

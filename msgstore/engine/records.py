@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
@@ -23,6 +24,19 @@ _READ_BYTES_MAX = 1024 * 1024
 _LONG_BYTES = 64 * 1024
 
 
+class Stretch(NamedTuple):
+    """Records that stand one behind the other in a segment, each found to be what its row says."""
+
+    path: str
+    stream_id: str
+    data: memoryview
+    located: list[Located]
+
+    @property
+    def first(self) -> Row:
+        return self.located[0][1]
+
+
 class Records:
     """Messages by their rows."""
 
@@ -32,9 +46,17 @@ class Records:
 
     def fetch(self, position: int, row: Row) -> PositionalMessage:
         """One message. Raises CorruptRecord."""
-        path, stream_id = self._place(row)
-        self._look_first(path, position, row, stream_id)
-        return self._decode(self._read(path, row.offset, row.length), position, row, stream_id)
+        return self.fetch_of(self._catalog.stream_id(row.stream), position, row)
+
+    def fetch_of(self, stream_id: str, position: int, row: Row) -> PositionalMessage:
+        """One message of a stream that is known. Raises CorruptRecord."""
+        path = segment_path(stream_id, row.segment)
+        try:
+            self._look_first(path, position, row, stream_id)
+            frame = self._read(path, row.offset, row.length)
+        except CorruptRecord as error:
+            raise located(error, position, row, stream_id) from None
+        return self._decode(frame, position, row, stream_id)
 
     def fetch_many(self, located: Sequence[Located]) -> Iterator[PositionalMessage]:
         """Messages in the order given; those that stand together are read together."""
@@ -42,13 +64,22 @@ class Records:
             yield self.fetch(*located[0])
             return
         frames: dict[int, tuple[memoryview, str]] = {}
-        by_place = sorted(located, key=lambda one: (one[1].stream, one[1].segment, one[1].offset))
-        for _, group in groupby(by_place, key=lambda one: (one[1].stream, one[1].segment)):
-            for stretch in _stretches(group):
-                self._read_stretch(stretch, frames)
+        for stretch in _stretches(located, _GAP_BYTES_MAX):
+            self._read_stretch(stretch, frames)
         for position, row in located:
             frame, stream_id = frames.pop(position)
             yield self._decode(frame, position, row, stream_id)
+
+    def stretches(self, located: Sequence[Located]) -> Iterator[Stretch]:
+        """The records as they stand in the segments, by place. Raises CorruptRecord."""
+        for stretch in _stretches(located, gap_bytes_max=0):
+            first, last = stretch[0][1], stretch[-1][1]
+            path, stream_id = self._place(first)
+            data = self._read(path, first.offset, last.offset + last.length - first.offset)
+            for position, row in stretch:
+                start = row.offset - first.offset
+                check_record(data[start : start + row.length], position, row, stream_id)
+            yield Stretch(path, stream_id, data, stretch)
 
     def _read_stretch(
         self, stretch: list[Located], frames: dict[int, tuple[memoryview, str]]
@@ -90,15 +121,7 @@ class Records:
     def _decode(
         self, frame: memoryview, position: int, row: Row, stream_id: str
     ) -> PositionalMessage:
-        problem = frame_problem(frame, 0, RECORD_ELEMENTS)
-        if problem is None and len(frame) != row.length:
-            problem = "the length is not the one in the index"
-        if problem is None and frame_crc(frame) != row.record_crc:
-            problem = "the index means another record"
-        head = None if problem else decode_head(frame)
-        if head is None or (head.position, head.revision) != (position, row.revision):
-            problem = problem or "the record is another one"
-            raise damaged(position, row, stream_id, problem)
+        check_record(frame, position, row, stream_id)
         try:
             return decode_record(frame, stream_id)
         except ValueError as error:
@@ -117,19 +140,50 @@ def damaged(position: int, row: Row, stream_id: str, problem: str) -> CorruptRec
     )
 
 
-def _stretches(group: Iterator[Located]) -> Iterator[list[Located]]:
-    """Rows of one segment, parted where a read would fetch much that nobody asked for."""
-    stretch: list[Located] = []
-    end = 0
-    for one in group:
-        row = one[1]
-        if stretch and (
-            row.offset - end > _GAP_BYTES_MAX
-            or row.offset + row.length - stretch[0][1].offset > _READ_BYTES_MAX
-        ):
-            yield stretch
-            stretch = []
-        stretch.append(one)
-        end = row.offset + row.length
-    if stretch:
+def located(
+    error: CorruptRecord, position: int, row: Row, stream_id: str | None = None
+) -> CorruptRecord:
+    """The same damage, with all that is known of the message it befell."""
+    return CorruptRecord(
+        error.path,
+        error.offset,
+        error.problem,
+        stream_id=stream_id or error.stream_id,
+        revision=row.revision,
+        position=position,
+    )
+
+
+def check_record(frame: memoryview, position: int, row: Row, stream_id: str) -> None:
+    """Raises CorruptRecord unless the frame is the record that the row means."""
+    problem = frame_problem(frame, 0, RECORD_ELEMENTS)
+    if problem is None and len(frame) != row.length:
+        problem = "the length is not the one in the index"
+    if problem is None and frame_crc(frame) != row.record_crc:
+        problem = "the index means another record"
+    head = None if problem else decode_head(frame)
+    if head is None or (head.position, head.revision) != (position, row.revision):
+        raise damaged(position, row, stream_id, problem or "the record is another one")
+
+
+def _place_of(located: Located) -> tuple[int, int]:
+    return located[1].stream, located[1].segment
+
+
+def _stretches(located: Sequence[Located], gap_bytes_max: int) -> Iterator[list[Located]]:
+    """Rows by place, parted where a read would fetch much that nobody asked for."""
+    by_place = sorted(located, key=lambda one: (*_place_of(one), one[1].offset))
+    for _, group in groupby(by_place, key=_place_of):
+        stretch: list[Located] = []
+        end = 0
+        for one in group:
+            row = one[1]
+            if stretch and (
+                row.offset - end > gap_bytes_max
+                or row.offset + row.length - stretch[0][1].offset > _READ_BYTES_MAX
+            ):
+                yield stretch
+                stretch = []
+            stretch.append(one)
+            end = row.offset + row.length
         yield stretch

@@ -269,6 +269,18 @@ class Writer:
         writes = [Write(SESSIONS, sessions_end, frame)]
         self._write(writes, 0, sessions_end=sessions_end + len(frame))
 
+    def take_over(
+        self, writes: Sequence[Write], rows: int, catalog_end: int, sessions_end: int
+    ) -> None:
+        """Puts whole commits of another store on record, whose records are in the segments."""
+        self._make_way()
+        self._write(writes, rows, catalog_end=catalog_end, sessions_end=sessions_end)
+        self._totals = None
+
+    def checkpoint(self) -> None:
+        """On return all files are on the disk, and the journal has nothing to replay."""
+        self._make_way(at_once=True)
+
     def now_us(self) -> int:
         """The time of a commit made now: never before that of the last one."""
         return max(self._settings.clock(), self._read_totals().time_us)
@@ -281,10 +293,10 @@ class Writer:
 
     # ------------------------------------------------------------ the protocol
 
-    def _make_way(self) -> None:
+    def _make_way(self, at_once: bool = False) -> None:
         """Ends the journal's generation with a checkpoint once it has grown enough (rule R7)."""
         tail = self.tail
-        if tail.hint.journal_end - ENTRIES_START < JOURNAL_BYTES_CHECKPOINT:
+        if not at_once and tail.hint.journal_end - ENTRIES_START < JOURNAL_BYTES_CHECKPOINT:
             return
         try:
             mark_dirty(self._disk, tail)

@@ -12,14 +12,14 @@ HINT_MAGIC = int.from_bytes(b"MSHT", "little")
 # | magic | crc | token | generation | journal end | rows | synced end | sequence | entry crc | flags |
 # 64             72           80
 # | sessions end | catalog end |
-_HINT = struct.Struct("<IIQQQQQQIIQQ")
-HINT_BYTES = _HINT.size
+HINT = struct.Struct("<IIQQQQQQIIQQ")
+HINT_BYTES = HINT.size
 assert HINT_BYTES == 80
 FLAG_DIRTY = 1
 
 HOLDER_OFFSET = 128
-_HOLDER = struct.Struct("<Q")
-LOCK_FILE_BYTES = HOLDER_OFFSET + _HOLDER.size
+HOLDER = struct.Struct("<Q")
+LOCK_FILE_BYTES = HOLDER_OFFSET + HOLDER.size
 
 
 class Hint(NamedTuple):
@@ -40,7 +40,7 @@ class Hint(NamedTuple):
 
 
 def encode_hint(hint: Hint) -> bytes:
-    packed = _HINT.pack(
+    packed = HINT.pack(
         HINT_MAGIC,
         0,
         hint.token,
@@ -61,19 +61,19 @@ def decode_hint(buffer: bytes) -> Hint | None:
     """The hint, or None if these bytes are not a whole one."""
     if len(buffer) < HINT_BYTES:
         return None
-    magic, crc, *fields = _HINT.unpack_from(buffer)
+    magic, crc, *fields = HINT.unpack_from(buffer)
     if magic != HINT_MAGIC or crc32(buffer[8:HINT_BYTES]) != crc:
         return None
     return Hint(*fields)
 
 
 def encode_holder(pid: int) -> bytes:
-    return _HOLDER.pack(pid)
+    return HOLDER.pack(pid)
 
 
 def decode_holder(buffer: bytes) -> int | None:
     """The process id of the writer that holds or last held the lock."""
     if len(buffer) < LOCK_FILE_BYTES:
         return None
-    pid: int = _HOLDER.unpack_from(buffer, HOLDER_OFFSET)[0]
+    pid: int = HOLDER.unpack_from(buffer, HOLDER_OFFSET)[0]
     return pid or None

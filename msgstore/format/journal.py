@@ -18,8 +18,8 @@ ENTRY_ALIGNMENT = 512
 
 # 0       8     12        16           24     32     40         48        52          56
 # | magic | crc | version | generation | salt | rows | sequence | row crc | entry crc | sessions …
-_SLOT = struct.Struct("<8sIIQQQQIIQQ16s8x")
-SLOT_BYTES = _SLOT.size
+SLOT = struct.Struct("<8sIIQQQQIIQQ16s8x")
+SLOT_BYTES = SLOT.size
 assert SLOT_BYTES == 96
 
 
@@ -42,7 +42,7 @@ class Slot(NamedTuple):
 
 
 def encode_slot(slot: Slot) -> bytes:
-    packed = _SLOT.pack(
+    packed = SLOT.pack(
         SLOT_MAGIC,
         0,
         FORMAT_VERSION,
@@ -64,7 +64,7 @@ def decode_slot(buffer: bytes | memoryview, offset: int = 0) -> Slot | None:
     raw = bytes(buffer[offset : offset + SLOT_BYTES])
     if len(raw) < SLOT_BYTES:
         return None
-    magic, crc, version, *fields = _SLOT.unpack(raw)
+    magic, crc, version, *fields = SLOT.unpack(raw)
     if magic != SLOT_MAGIC or version != FORMAT_VERSION or crc32(raw[12:]) != crc:
         return None
     return Slot(*fields)
@@ -74,8 +74,8 @@ def decode_slot(buffer: bytes | memoryview, offset: int = 0) -> Slot | None:
 # | magic | crc | length | previous crc | generation | salt | sequence | first row | durable up to |
 # 56     60      64       68      72
 # | rows | flags | writes | zeros |
-_ENTRY = struct.Struct("<IIIIQQQQQIII4x")
-ENTRY_HEAD_BYTES = _ENTRY.size
+ENTRY = struct.Struct("<IIIIQQQQQIII4x")
+ENTRY_HEAD_BYTES = ENTRY.size
 assert ENTRY_HEAD_BYTES == 72
 ENTRY_MAGIC = int.from_bytes(b"MSJE", "little")
 FLAG_SYNCED = 1
@@ -84,8 +84,8 @@ _LOG_BYTES_MAX = 1 << 35
 """What a row can name of the catalog; more than any session log comes to."""
 
 # | path length (2) | zeros (2) | data length (4) | offset (8) | path … | data … |
-_WRITE = struct.Struct("<HHIQ")
-assert _WRITE.size == 16
+WRITE = struct.Struct("<HHIQ")
+assert WRITE.size == 16
 
 
 class Write(NamedTuple):
@@ -125,9 +125,9 @@ def encode_entry(
     parts = []
     for write in writes:
         path = write.path.encode()
-        parts += [_WRITE.pack(len(path), 0, len(write.data), write.offset), path, write.data]
+        parts += [WRITE.pack(len(path), 0, len(write.data), write.offset), path, write.data]
     length = ENTRY_HEAD_BYTES + sum(map(len, parts))
-    head = _ENTRY.pack(
+    head = ENTRY.pack(
         ENTRY_MAGIC,
         0,
         length,
@@ -157,7 +157,7 @@ def decode_entry_head(buffer: bytes | memoryview) -> EntryHead | None:
     """What stands in an entry's head, unchecked but for the magic and a possible length."""
     if len(buffer) < ENTRY_HEAD_BYTES:
         return None
-    magic, *fields = _ENTRY.unpack_from(buffer)
+    magic, *fields = ENTRY.unpack_from(buffer)
     head = EntryHead(*fields)
     return (
         head
@@ -176,10 +176,10 @@ def decode_writes(entry: bytes, head: EntryHead) -> list[Write] | None:
     writes = []
     at = ENTRY_HEAD_BYTES
     for _ in range(head.writes):
-        if at + _WRITE.size > len(entry):
+        if at + WRITE.size > len(entry):
             return None
-        path_length, _zeros, data_length, offset = _WRITE.unpack_from(entry, at)
-        at += _WRITE.size
+        path_length, _zeros, data_length, offset = WRITE.unpack_from(entry, at)
+        at += WRITE.size
         path = entry[at : at + path_length].decode("ascii", "replace")
         at += path_length
         if at + data_length > len(entry) or not is_data_path(path):

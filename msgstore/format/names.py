@@ -19,6 +19,7 @@ SESSIONS = "sessions"
 STREAMS = "streams"
 QUARANTINE = "quarantine"
 RESETTING = "resetting"
+BACKING_UP = "backing-up"
 
 SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
 """A segment that has reached this size takes no more records."""

@@ -40,6 +40,11 @@ _TAIL = struct.Struct(">BI")
 _OVERHEAD = HEAD.size + _TAIL.size
 assert _SEALED.size + _REST.size == HEAD.size
 
+RECORD_FIELDS = (
+    *("position", "time", "revision", "kind", "session", "type", "data", "id"),
+    *("request id", "correlation id", "causation id", "timestamp", "metadata"),
+)
+"""The names of the elements 3 to 15."""
 _RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
 _KINDS = {0: MessageType.EVENT, 1: MessageType.COMMAND}
 _NUMBER_TAGS = b"\xcf\xcf\xce"  # at bytes 13, 22 and 31

@@ -6,6 +6,7 @@ See docs/format.md, "index".
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -74,12 +75,16 @@ def decode_row(position: int, buffer: bytes | memoryview, offset: int = 0) -> Ro
 _CHECKED = struct.Struct(f"<I{ROW_BYTES - 4}s")
 
 
-def first_damaged(window: bytes, first_position: int) -> int | None:
-    """The first position in a window of rows whose row is not whole, or None."""
+def damaged_positions(window: bytes, first_position: int) -> Iterator[int]:
+    """The positions in a window of rows whose rows are not whole."""
     for position, (crc, rest) in enumerate(_CHECKED.iter_unpack(window), first_position):
         if crc32(rest, position & 0xFFFF_FFFF) != crc:
-            return position
-    return None
+            yield position
+
+
+def first_damaged(window: bytes, first_position: int) -> int | None:
+    """The first position in a window of rows whose row is not whole, or None."""
+    return next(damaged_positions(window, first_position), None)
 
 
 def stored_crc(buffer: bytes | memoryview, offset: int = 0) -> int:

@@ -6,6 +6,7 @@ attributes. People read the sentence, programs read the fields.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -163,6 +164,21 @@ class StoreNotFound(StoreUnavailable):
         super().__init__(path, reason)
 
 
+class StoreExists(StoreUnavailable):
+    """A store is to be restored where there is one: nothing is ever overwritten."""
+
+    advice = "name a folder that is not there yet, with --store or MSGSTORE_STORE"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "there is a message store here")
+
+
+class NotItsBackup(StoreUnavailable):
+    """The store at this path is no earlier state of the one to be backed up. Nothing was changed."""
+
+    advice = "back up into a new folder, and keep this one until it is clear which one holds what"
+
+
 class UnsupportedFormat(StoreUnavailable):
     """The store was written by another version of msgstore, or this machine cannot read it."""
 
@@ -248,3 +264,7 @@ class CorruptRecord(CorruptStore):
         self.stream_id = stream_id
         self.revision = revision
         self.position = position
+
+
+OnDamage = Callable[[CorruptRecord], None]
+"""What a read that goes on behind damage tells of each message that it has to leave out."""

@@ -133,6 +133,30 @@ class StoreStats:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupResult:
+    """What `backup_store` or `restore_store` came to: the store at `path` now ends at `position`.
+
+    `messages` and `bytes` are what this run copied. `verified` is `copied`, or `all`: how much of
+    the store at `path` was read back and checked.
+    """
+
+    path: str
+    position: int
+    messages: int
+    bytes: int
+    verified: str
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "path": self.path,
+            "position": self.position,
+            "messages": self.messages,
+            "bytes": self.bytes,
+            "verified": self.verified,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One damaged place that `verify` found; None where the fact is not known."""
 

@@ -9,6 +9,8 @@ from .harness import Cli
 COMMANDS = [
     *("", "save", "read", "query", "tail", "stats", "streams", "show", "verify"),
     *("sessions", "sessions show", "sessions start", "sessions end"),
+    *("backup", "restore", "dump", "dump record", "dump row", "dump journal", "dump hint"),
+    "dump frame",
 ]
 
 

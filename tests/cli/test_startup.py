@@ -21,6 +21,8 @@ NEVER = {
 }
 NEVER_EITHER = {"importlib.metadata", "importlib.resources", "msgstore.cli.render"}
 TAILS = ("msgstore.cli.tail", "msgstore.cli.stats", "msgstore.cli.sessions", "msgstore.cli.verify")
+TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
+TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
 
 
 def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:

@@ -20,6 +20,7 @@ from msgstore import (
     WrongExpectedRevision,
 )
 from msgstore.disk.files import RealDisk
+from msgstore.engine.index import Index
 
 
 def test_a_forked_child_saves_on_its_own(tmp_path: Path) -> None:
@@ -307,3 +308,25 @@ def test_a_disk_that_fails_altogether(tmp_path: Path, monkeypatch: pytest.Monkey
     with FileMessageStore(tmp_path / "store") as other:
         assert other.save_message("a", Message("Third")).first_position == 3
     store.close()
+
+
+def test_a_session_that_begins_while_a_reader_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that a reader sees is of a session that it sees too, however close they came."""
+    path = tmp_path / "store"
+    with FileMessageStore(path) as writer, FileMessageStore(path) as reader:
+        writer.save_message("a", Message("First"))
+        assert len(list(reader.get_all_messages())) == 1
+        count_rows = Index.last_complete
+
+        def late(index: Index, known_rows: int) -> int:
+            monkeypatch.setattr(Index, "last_complete", count_rows)
+            with writer.session("run"):
+                writer.save_message("a", Message("Second"))
+            return count_rows(index, known_rows)
+
+        monkeypatch.setattr(Index, "last_complete", late)
+        found = reader.count_by("session")
+    [session] = FileMessageStore(path).get_sessions()
+    assert found == {"no-session": 1, session.session_id: 1}

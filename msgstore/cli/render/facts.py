@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from msgstore.cli.escape import visible
+from msgstore.cli.render.dumps import dump_facts
 from msgstore.cli.render.lists import moment
 from msgstore.cli.render.messages import message_columns
 from msgstore.cli.render.screen import Screen
@@ -143,4 +144,5 @@ FACTS: dict[str, Callable[[Any, Screen], Iterator[Fact | bytes]]] = {
     "stats": _stats,
     "session": _session,
     "report": _report,
+    "dump": dump_facts,
 }

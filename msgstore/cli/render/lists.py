@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from msgstore.cli.escape import visible
+from msgstore.cli.render.dumps import dump_columns
 from msgstore.cli.render.layout import ESSENTIAL
 from msgstore.cli.render.messages import stream_style
 from msgstore.cli.render.screen import Screen
@@ -95,4 +96,5 @@ COLUMNS: dict[str, Callable[[Screen, Shape], list[Column]]] = {
     "stream": _stream_columns,
     "session": _session_columns,
     "count": _count_columns,
+    "dump": dump_columns,
 }
