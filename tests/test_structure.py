@@ -21,6 +21,7 @@ FUNCTION_LINES_MAX = 60
 LONGER_MODULES = {
     "backends/file.py": 500,
     "engine/writer.py": 480,
+    "testing/crashing_disk.py": 450,
 }
 """Where cutting would hide the thought; these only ever get shorter."""
 

@@ -9,7 +9,6 @@ from laboratory.expected import EMPTY, OWN_ID, Expected, Saved, State, content_o
 from msgstore import Message, OutcomeUnknown, StoreUnavailable
 from msgstore.testing.crashing_disk import CrashingDisk
 
-
 _OBJECTS_MAX = 3
 
 

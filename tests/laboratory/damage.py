@@ -16,8 +16,8 @@ from typing import NamedTuple
 from laboratory.actions import ACTIONS, World, begun, continued
 from laboratory.bench import CHANCE, LaboratoryStore, laboratory
 from laboratory.claims import Violation, look
-from laboratory.explore import Counts
 from laboratory.expected import State
+from laboratory.explore import Counts
 from laboratory.outcomes import KEEPS
 from msgstore import CorruptStore, MsgStoreError
 from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, SLOT_STRIDE
