@@ -306,6 +306,8 @@ class _Copy:
             ends.append(start + len(data))
         writes += rows
         if writes:
+            with self._source.reading():
+                self._source.check_still_there()
             self._writer.take_over(writes, count, *ends)
             self._bytes += sum(len(write.data) for write in writes)
 

@@ -335,6 +335,24 @@ def test_what_was_written_is_read_back(
     assert bytes_of(tmp_path / "copy") == bytes_of(path)
 
 
+def test_a_source_that_is_emptied_meanwhile(path: Path, tmp_path: Path) -> None:
+    """Rows of what came after a `reset` are not taken for those of the store that was."""
+    check_logs = copying._Copy._check_logs
+
+    def empty(copy: Any, position: int) -> None:
+        with FileMessageStore(path) as store:
+            store.reset()
+            save_some(store, 0, 40)
+        copy._source.disk.forget()  # as when too many files are open
+        check_logs(copy, position)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying._Copy, "_check_logs", empty)
+        with pytest.raises(StoreUnavailable, match="was emptied while it was read"):
+            backup_store(path, tmp_path / "copy")
+    assert not (tmp_path / "copy" / "store.json").exists()
+
+
 # ---------------------------------------------------------------- unfinished copies
 
 
