@@ -11,13 +11,23 @@ from pathlib import Path
 
 import pytest
 from test_full_disk import KILOBYTE, small_disk  # noqa: F401
-from test_kill import start, stop
 
 from msgstore import FileMessageStore, Message, StoreUnavailable, WriteFailed, backup_store
 from msgstore.model.message import PositionalMessage
 
 KILLS = 20
 WORKERS = Path(__file__).with_name("backup_workers.py")
+
+
+def start(*args: str | Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(WORKERS), *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    assert process.poll() is None, "a worker ended by itself"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
 
 
 def messages_of(path: Path) -> list[PositionalMessage]:
@@ -32,17 +42,17 @@ def messages_of(path: Path) -> list[PositionalMessage]:
 
 
 def ends_whole(messages: list[PositionalMessage]) -> bool:
-    """Whether the last commit is there to its end; see kill_workers.py."""
+    """Whether the last commit is there to its end; see backup_workers.py."""
     data = messages[-1].message.data
     return bool(data["at"] == data["size"] - 1)
 
 
 def test_while_others_write(tmp_path: Path) -> None:
     """Each of many backups of a store in use is a beginning of it, and of the next one."""
-    path, log, copy = tmp_path / "store", tmp_path / "log", tmp_path / "copy"
+    path, copy = tmp_path / "store", tmp_path / "copy"
     with FileMessageStore(path) as store:
-        store.save_message("stream-0", Message("Step", {"batch": "first", "size": 1, "at": 0}))
-    writers = [start("saver", path, log, name) for name in ("one", "two")]
+        store.save_message("stream-0", Message("Step", {"size": 1, "at": 0}))
+    writers = [start("saver", path, name) for name in ("one", "two")]
     before: list[PositionalMessage] = []
     positions: set[int] = set()
     while len(positions) < 10 or max(positions) < 1000:
@@ -61,15 +71,13 @@ def test_while_others_write(tmp_path: Path) -> None:
 def test_killed_backups(tmp_path: Path) -> None:
     """kill -9 of a backup at any instant: the copy never goes back, and the next run completes it."""
     chance = random.Random(3)
-    path, log, copy = tmp_path / "store", tmp_path / "log", tmp_path / "copy"
+    path, copy = tmp_path / "store", tmp_path / "copy"
     with FileMessageStore(path) as store:
-        store.save_message("stream-0", Message("Step", {"batch": "first", "size": 1, "at": 0}))
-    writer = start("saver", path, log, "one")
+        store.save_message("stream-0", Message("Step", {"size": 1, "at": 0}))
+    writer = start("saver", path, "one")
     known = 0
     for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, str(WORKERS), path, copy], stdout=subprocess.PIPE, text=True
-        )
+        process = start("backups", path, copy)
         assert process.stdout is not None
         known = max(known, int(process.stdout.readline()))
         end = time.monotonic() + chance.random() * 0.02
@@ -98,9 +106,7 @@ def test_killed_first_backups(tmp_path: Path) -> None:
     unfinished = 0
     for number in range(20):
         copy = tmp_path / f"copy-{number}"
-        process = subprocess.Popen(
-            [sys.executable, str(WORKERS), path, copy], stdout=subprocess.PIPE
-        )
+        process = start("backups", path, copy)
         while not (copy / "backing-up").exists() and not (copy / "store.json").exists():
             assert process.poll() is None
         end = time.monotonic() + chance.random() * 0.15

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,9 +10,7 @@ from functools import cache
 from itertools import chain
 
 import pytest
-from simulated_disk import Killed, SimulatedDisk
 from workbench import (
-    NoLock,
     keepers,
     open_writer,
     read_all,
@@ -28,7 +25,15 @@ from msgstore.engine.copying import Copied, copy_store
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
-from msgstore.format.names import BACKING_UP, INDEX, STORE_JSON, segment_path
+from msgstore.format.names import BACKING_UP, INDEX, LOCK, STORE_JSON, segment_path
+from msgstore.testing.crashing_disk import (
+    CrashingDisk,
+    CrashingLock,
+    Fault,
+    Killed,
+    Operation,
+    keep_nothing,
+)
 
 COMMITS = 9
 FIRST = 4
@@ -46,16 +51,16 @@ def small() -> Iterator[None]:
 
 
 @cache
-def source(commits: int) -> SimulatedDisk:
+def source(commits: int) -> CrashingDisk:
     """The store after so many commits; always the same one."""
     if commits == 0:
-        return SimulatedDisk()
+        return CrashingDisk()
     disk = source(commits - 1).killed()
     save(open_writer(disk, "os"), BATCHES[commits - 1])
     return disk
 
 
-def back_up(disk: SimulatedDisk, commits: int, of: SimulatedDisk | None = None) -> Copied:
+def back_up(disk: CrashingDisk, commits: int, of: CrashingDisk | None = None) -> Copied:
     """One run, of the store as it was after so many commits or of another one."""
     reader = Reader(OpenedStore(of or source(commits)), lambda: None)
 
@@ -64,18 +69,18 @@ def back_up(disk: SimulatedDisk, commits: int, of: SimulatedDisk | None = None) 
         assert snapshot is not None
         return snapshot
 
-    return copy_store(look, disk, NoLock())  # type: ignore[arg-type]
+    return copy_store(look, disk, CrashingLock(disk, LOCK))  # type: ignore[arg-type]
 
 
-def earlier_copy(commits: int) -> SimulatedDisk:
+def earlier_copy(commits: int) -> CrashingDisk:
     """A disk with nothing on it, or with a backup of then, all of it synced."""
-    disk = SimulatedDisk()
+    disk = CrashingDisk()
     if commits:
         back_up(disk, commits)
     return disk.killed()
 
 
-def check(disk: SimulatedDisk, at_least: int) -> None:
+def check(disk: CrashingDisk, at_least: int) -> None:
     """It is no store yet, or one that ends with a commit, and not before it did; and is gone on with."""
     if at_least == 0 and disk.size(STORE_JSON) < 0:
         assert disk.size(BACKING_UP) >= 0 or disk.size(INDEX) < 0, "a save would make a store here"
@@ -104,11 +109,10 @@ def test_killed_or_cut_off(at_first: int) -> None:
     assert operations >= 40
     for budget in range(operations):
         disk = earlier_copy(at_first)
-        disk.budget = budget
+        disk.kill_after(budget, torn_bytes=budget % 600)
         with pytest.raises(Killed):
             back_up(disk, COMMITS)
-        disk.budget = None
-        for end in (disk.killed(), *(disk.after_power_loss(keeps) for keeps in keepers(chance))):
+        for end in (disk.killed(), *(disk.power_loss(keeps) for keeps in keepers(chance))):
             check(end, at_first)
 
 
@@ -118,15 +122,14 @@ def test_cut_off_twice(at_first: int) -> None:
     chance = random.Random(at_first)
     for budget in range(operations_of(at_first)):
         disk = earlier_copy(at_first)
-        disk.budget = budget
+        disk.kill_after(budget, torn_bytes=budget % 600)
         with pytest.raises(Killed):
             back_up(disk, COMMITS)
-        disk = disk.after_power_loss(chance.choice(keepers(chance)))
-        disk.budget = chance.randrange(40)
+        disk = disk.power_loss(chance.choice(keepers(chance)))
+        disk.kill_after(chance.randrange(40))
         with suppress(Killed):
             back_up(disk, COMMITS)
-        disk.budget = None
-        check(disk.after_power_loss(chance.choice(keepers(chance))), at_first)
+        check(disk.power_loss(chance.choice(keepers(chance))), at_first)
 
 
 def test_done_is_done() -> None:
@@ -134,7 +137,7 @@ def test_done_is_done() -> None:
     for at_first in (0, FIRST):
         disk = earlier_copy(at_first)
         back_up(disk, COMMITS)
-        end = disk.after_power_loss(lambda: False)
+        end = disk.power_loss(keep_nothing)
         assert read_all(end, "always") == PREFIXES[COMMITS]
 
 
@@ -148,14 +151,14 @@ def test_a_refused_call(at_first: int, lasting: bool, kind: str, code: int) -> N
     for step in range(1, operations_of(at_first) + 1):
         disk = earlier_copy(at_first)
 
-        def fails(asked: str, path: str, number: int, step: int = step) -> OSError | None:
-            hit = number >= step if lasting else number == step
-            return OSError(code, os.strerror(code), path) if hit and asked == kind else None
+        def fails(asked: Operation, step: int = step) -> Fault | None:
+            hit = asked.number >= step if lasting else asked.number == step
+            return Fault(code) if hit and asked.kind == kind else None
 
-        disk.fails = fails
+        disk.fault = fails
         with suppress(StoreUnavailable):
             back_up(disk, COMMITS)
-        disk.fails = lambda asked, path, number: None
+        disk.fault = None
         check(disk.killed(), at_first)
 
 
@@ -169,14 +172,14 @@ def test_what_another_history_left_behind() -> None:
     given_up = 0
     for budget in range(operations_of(FIRST)):
         disk = earlier_copy(FIRST)
-        disk.budget = budget
+        disk.kill_after(budget, torn_bytes=budget % 600)
         with pytest.raises(Killed):
             back_up(disk, COMMITS)
-        disk.budget = None
+        disk = disk.killed()
         if read_all(disk.killed(), "always") == PREFIXES[FIRST]:
             given_up += 1
             back_up(disk, 0, of=parted)
             assert read_all(disk, "always") == PREFIXES[FIRST] + list(chain(*other))
             for path in (segment_path("s0", 0), segment_path("s1", 0)):
-                assert disk.files[path].live == parted.files[path].live
+                assert disk.content()[path] == parted.content()[path]
     assert given_up > 5
