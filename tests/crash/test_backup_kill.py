@@ -55,7 +55,7 @@ def test_while_others_write(tmp_path: Path) -> None:
     writers = [start("saver", path, name) for name in ("one", "two")]
     before: list[PositionalMessage] = []
     positions: set[int] = set()
-    while len(positions) < 10 or max(positions) < 1000:
+    while len(positions) < 6 or max(positions) < 400:
         done = backup_store(path, copy)
         found = messages_of(copy)
         assert found[: len(before)] == before
