@@ -6,6 +6,7 @@ Offsets and sizes are in bytes. What the operating system refuses is raised as O
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -68,6 +69,13 @@ class Disk(Protocol):
 
     def remove(self, path: str) -> None:
         """Removes a file or a folder with all that is in it; no error where there is none."""
+        ...
+
+    def move(self, path: str, new_path: str) -> None:
+        """Gives a file or a folder another name, atomically; makes the folder that it goes into.
+
+        What stands at `new_path` must be nothing. Durable once both folders are synced.
+        """
         ...
 
     def identity(self, path: str) -> tuple[int, int] | None:
@@ -207,15 +215,20 @@ class RealDisk:
 
     def remove(self, path: str) -> None:
         full = self._prefix + path
-        with self._lock:
-            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
-                del self._handles[name]
+        self._drop_below(path)
         if os.path.isdir(full) and not os.path.islink(full):
             for name in os.listdir(full):
                 self.remove(f"{path}/{name}")
             os.rmdir(full)
         elif os.path.lexists(full):
             os.unlink(full)
+
+    def move(self, path: str, new_path: str) -> None:
+        if os.path.lexists(self._prefix + new_path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_path)
+        self._make_folders(os.path.dirname(new_path))
+        os.rename(self._prefix + path, self._prefix + new_path)
+        self._drop_below(path)
 
     def identity(self, path: str) -> tuple[int, int] | None:
         try:
@@ -231,6 +244,12 @@ class RealDisk:
     def _drop(self, path: str) -> None:
         with self._lock:
             self._handles.pop(path, None)
+
+    def _drop_below(self, path: str) -> None:
+        """Lets go of a file, or of all in a folder."""
+        with self._lock:
+            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
+                del self._handles[name]
 
     def _open(self, path: str, writable: bool = False) -> _Handle:
         """The open file: taken from the cache without a lock, for a look-up is one step."""
@@ -275,10 +294,13 @@ class RealDisk:
             folder = os.path.dirname(path)
             if not folder:
                 raise
-            parts = folder.split("/")
-            for depth in range(len(parts)):
-                self.make_folder("/".join(parts[: depth + 1]))
+            self._make_folders(folder)
             return os.open(full, flags, FILE_MODE)
+
+    def _make_folders(self, path: str) -> None:
+        parts = path.split("/") if path else []
+        for depth in range(len(parts)):
+            self.make_folder("/".join(parts[: depth + 1]))
 
 
 def _sync_data(fd: int) -> None:
