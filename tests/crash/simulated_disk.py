@@ -68,6 +68,7 @@ class SimulatedDisk:
     def __init__(self) -> None:
         self.files: dict[str, SimulatedFile] = {}
         self.folders: dict[str, bool] = {}
+        self.moves: list[tuple[str, str]] = []
         self.budget: int | None = None
         self.operations = 0
         self.inode = 1
@@ -119,6 +120,7 @@ class SimulatedDisk:
         for name, file in self.files.items():
             if name.rpartition("/")[0] == path:
                 file.entry_durable = True
+        self.moves = [move for move in self.moves if move[1].rpartition("/")[0] != path]
         for name in self.folders:
             if name.rpartition("/")[0] == path:
                 self.folders[name] = True
@@ -129,6 +131,7 @@ class SimulatedDisk:
             file.durable = file.persisted(lambda: True)
             file.pending.clear()
             file.entry_durable = True
+        self.moves.clear()
         self.folders = dict.fromkeys(self.folders, True)
         return True
 
@@ -157,19 +160,33 @@ class SimulatedDisk:
             self._operate("remove", name)
             del self.files[name]
 
+    def move(self, path: str, new_path: str) -> None:
+        """Atomic. Until the new folder is synced a power loss may take it back."""
+        self._operate("move", path)
+        assert self.identity(path)
+        assert not self.identity(new_path)
+        for name in [n for n in self.files if n == path or n.startswith(f"{path}/")]:
+            new_name = new_path + name.removeprefix(path)
+            self._make_folders_of(new_name)
+            self.files[new_name] = self.files.pop(name)
+            self.moves.append((name, new_name))
+        self.inode += 1  # what stands at a path is another file now
+
     def identity(self, path: str) -> tuple[int, int] | None:
-        return (1, self.inode) if path in self.files else None
+        is_there = any(name == path or name.startswith(f"{path}/") for name in self.files)
+        return (1, self.inode) if is_there else None
 
     def forget(self) -> None: ...
 
     def _file(self, path: str) -> SimulatedFile:
         if path not in self.files:
             self.files[path] = SimulatedFile()
-            folder = path.rpartition("/")[0]
-            while folder:
-                self.make_folder(folder)
-                folder = folder.rpartition("/")[0]
+            self._make_folders_of(path)
         return self.files[path]
+
+    def _make_folders_of(self, path: str) -> None:
+        while path := path.rpartition("/")[0]:
+            self.make_folder(path)
 
     # ------------------------------------------------------------ how it ends
 
@@ -181,6 +198,7 @@ class SimulatedDisk:
             for name, f in self.files.items()
         }
         other.folders = dict(self.folders)
+        other.moves = list(self.moves)
         other.inode = self.inode
         return other
 
@@ -188,7 +206,11 @@ class SimulatedDisk:
         """Another boot: of what was not synced, what `keeps` says."""
         other = SimulatedDisk()
         other.inode = self.inode + 1
-        for name, file in self.files.items():
+        files = dict(self.files)
+        for name, new_name in reversed(self.moves):
+            if new_name in files and not keeps():
+                files[name] = files.pop(new_name)
+        for name, file in files.items():
             if not self._entry_survives(name, file, keeps):
                 continue
             content = file.persisted(keeps)
