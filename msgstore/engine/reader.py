@@ -18,7 +18,7 @@ from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity
 from msgstore.engine.journal import read_hint
 from msgstore.engine.opened import OpenedStore
-from msgstore.engine.place import check_headers
+from msgstore.engine.place import check_headers, refuse_lost_identity
 from msgstore.engine.recovery import overlay
 from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.format.hint import Hint
@@ -75,6 +75,7 @@ class Reader:
     def _attach(self) -> Snapshot | None:
         identity = self._opened.find()
         if identity is None:
+            refuse_lost_identity(self._disk)
             return None
         if self._take_up(identity) and (snapshot := self._look()) is not None:
             return snapshot

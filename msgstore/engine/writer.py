@@ -34,7 +34,7 @@ from msgstore.engine.journal import (
 )
 from msgstore.engine.message_ids import MessageIds
 from msgstore.engine.opened import OpenedStore
-from msgstore.engine.place import make_place
+from msgstore.engine.place import make_place, refuse_lost_identity
 from msgstore.engine.recovery import Surroundings, begin_generation, enter
 from msgstore.engine.session_log import SessionLog
 from msgstore.engine.snapshot import Snapshot, Source
@@ -143,6 +143,7 @@ class Writer:
         if is_resetting(self._disk):
             identity = reset(self._disk, wanted, clock())
         elif identity is None:
+            refuse_lost_identity(self._disk)
             identity = create(self._disk, wanted, clock())
         return self._opened.attach(identity)
 
