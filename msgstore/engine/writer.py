@@ -38,6 +38,7 @@ from msgstore.engine.place import make_place, refuse_lost_identity
 from msgstore.engine.recovery import Surroundings, begin_generation, enter
 from msgstore.engine.session_log import SessionLog
 from msgstore.engine.snapshot import Snapshot, Source
+from msgstore.engine.swap import finish_swap, is_swapping
 from msgstore.format.hint import (
     HOLDER_OFFSET,
     LOCK_FILE_BYTES,
@@ -139,6 +140,8 @@ class Writer:
     def _attach(self) -> Source:
         """First use, another boot, or files that somebody has put in the place of those we knew."""
         clock, wanted = self._settings.clock, self._settings.durability or "always"
+        if is_swapping(self._disk):
+            finish_swap(self._disk)
         identity = self._opened.find()
         if is_resetting(self._disk):
             identity = reset(self._disk, wanted, clock())

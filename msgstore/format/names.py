@@ -19,6 +19,9 @@ SESSIONS = "sessions"
 STREAMS = "streams"
 QUARANTINE = "quarantine"
 RESETTING = "resetting"
+REPAIRING = "repairing"
+REPAIR_NEW = "repair.new"
+LOOKUP = "lookup"
 
 SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
 """A segment that has reached this size takes no more records."""
