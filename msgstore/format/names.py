@@ -49,6 +49,14 @@ def segment_path(stream_id: str, segment_number: int) -> str:
     return f"{stream_stem(stream_id)}{number}.msgpack"
 
 
+def split_segment_path(path: str) -> tuple[str, int] | None:
+    """The stem and the number in the path of a segment; None for any other path."""
+    match = _SEGMENT.match(path)
+    if match is None or not match[2].startswith(match[1]):
+        return None
+    return path[: match.end(2)], int(match[3] or 0)
+
+
 def is_data_path(path: str) -> bool:
     """Whether a journal entry may write to `path`."""
     if path in (INDEX, CATALOG, SESSIONS):
