@@ -7,7 +7,7 @@ left to be moved. Nothing is deleted: what stood there goes to `quarantine/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import count
 
 from msgstore.disk.files import Disk
@@ -70,15 +70,17 @@ def finish_swap(disk: Disk) -> None:
     if wanted is None:
         return
     disk.write(LOCK, 0, bytes(HINT_BYTES))
+    places = [move.path for move in wanted.moves]
+    aside = [f"{wanted.quarantine}/{path}" for path in places]
+    _make_folders(disk, [*places, *aside])
     for move in wanted.moves:
         if _is_due(disk, move) and _stands(disk, move.path):
             disk.move(move.path, f"{wanted.quarantine}/{move.path}")
-    _sync_folders(disk, [f"{wanted.quarantine}/{move.path}" for move in wanted.moves])
-    _sync_folders(disk, [move.path for move in wanted.moves])
+    _sync_folders(disk, [*places, *aside])
     for move in wanted.moves:
         if move.has_new and _stands(disk, move.prepared):
             disk.move(move.prepared, move.path)
-    _sync_folders(disk, [move.path for move in wanted.moves])
+    _sync_folders(disk, places)
     disk.remove(REPAIR_NEW)
     disk.remove(REPAIRING)
     disk.sync_folder("")
@@ -93,12 +95,22 @@ def _stands(disk: Disk, path: str) -> bool:
     return disk.identity(path) is not None
 
 
-def _sync_folders(disk: Disk, paths: Iterable[str]) -> None:
+def _make_folders(disk: Disk, paths: Sequence[str]) -> None:
+    """Makes every folder that leads to one of the paths, durably: what is moved into one stays."""
+    for folder in sorted(_folders(paths) - {""}):
+        disk.make_folder(folder)
+    _sync_folders(disk, paths)
+
+
+def _sync_folders(disk: Disk, paths: Sequence[str]) -> None:
     """Syncs every folder that leads to one of the paths, the deepest first."""
+    for folder in sorted(_folders(paths), reverse=True):
+        disk.sync_folder(folder)
+
+
+def _folders(paths: Sequence[str]) -> set[str]:
     folders = {""}
     for path in paths:
         while path := path.rpartition("/")[0]:
             folders.add(path)
-    for folder in sorted(folders, reverse=True):
-        if not folder or _stands(disk, folder):
-            disk.sync_folder(folder)
+    return folders

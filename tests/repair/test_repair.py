@@ -148,7 +148,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], list[int]]] = {
     "a missing store.json": (lambda p: (p / "store.json").unlink(), []),
     "another version in store.json": (
         lambda p: overwrite_with(
-            p, "store.json", (p / "store.json").read_bytes().replace(b': 1,', b': 3,')
+            p, "store.json", (p / "store.json").read_bytes().replace(b": 1,", b": 3,")
         ),
         [],
     ),
@@ -159,11 +159,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], list[int]]] = {
         [],
     ),
     "all but the segments": (
-        lambda p: [
-            (p / name).unlink()
-            for name in ("index", "catalog", "journal", "sessions", "store.json", "write.lock")
-        ]
-        and None,
+        lambda p: (
+            [
+                (p / name).unlink()
+                for name in ("index", "catalog", "journal", "sessions", "store.json", "write.lock")
+            ]
+            and None
+        ),
         [],
     ),
     "a record and the catalog": (
@@ -222,7 +224,9 @@ def test_repair(
         assert store.save_message("a", Message("More")).first_position == MESSAGES + 1
 
 
-@pytest.mark.parametrize("name", ["a record's body", "a missing segment", "a segment cut at a record"])
+@pytest.mark.parametrize(
+    "name", ["a record's body", "a missing segment", "a segment cut at a record"]
+)
 def test_the_marker(path: Path, name: str) -> None:
     """In its stream, at its revision, position and time, stands what is known of a lost message."""
     with FileMessageStore(path) as store:
