@@ -103,7 +103,7 @@ def first_unsound(stream: Stream, lost: int | None) -> int | None:
     """
     for expected, (_, file) in enumerate(stream.files):
         is_last = expected == len(stream.files) - 1
-        if not file.is_sound or file.number != expected:
+        if not file.is_sound or file.has_strays or file.number != expected:
             return expected
         if not is_last and file.end < SEGMENT_BYTES_ROLL:
             return expected

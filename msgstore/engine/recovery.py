@@ -54,7 +54,7 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
         return recover(disk, around)
     tail = Tail(_own(slots[-1], around.store_uuid), hint)
     entries = _entries_beyond(disk, tail)
-    if not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES:
+    if _is_up_to_date(disk, hint, entries):
         return tail
     return _apply_beyond(disk, around, tail, entries)
 
@@ -71,6 +71,10 @@ def _entries_beyond(disk: Disk, tail: Tail) -> list[Entry]:
     return list(
         entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
     )
+
+
+def _is_up_to_date(disk: Disk, hint: Hint, entries: Sequence[Entry]) -> bool:
+    return not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES
 
 
 def _own(slot: Slot, store_uuid: bytes) -> Slot:
@@ -132,7 +136,8 @@ def overlay_beyond(disk: Disk, around: Surroundings) -> tuple[int, int, int] | N
     entries = _entries_beyond(disk, Tail(_own(slots[-1], around.store_uuid), hint))
     ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
     ends.extend(entries)
-    _replay(disk, entries, ends, quarantine=False)
+    if not _is_up_to_date(disk, hint, entries):
+        _replay(disk, entries, ends, quarantine=False)
     return ends.rows, ends.sizes[SESSIONS], ends.sizes[CATALOG]
 
 

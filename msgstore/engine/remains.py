@@ -30,6 +30,8 @@ class SegmentFile:
     end: int
     first_revision: int = -1
     last_revision: int = -1
+    has_strays: bool = False
+    """Whole records in it were in no commit that stands; the next save would write over them."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -110,8 +110,8 @@ def _notes(survey: Survey) -> tuple[str, ...]:
     notes = []
     if survey.changed:
         notes.append(f"the journal completes {len(survey.changed):,} files")
-    if survey.superseded:
-        notes.append(f"{survey.superseded:,} records are of saves that never stood")
+    if strays := survey.strays + survey.superseded:
+        notes.append(f"{strays:,} whole records are of saves that do not stand")
     if survey.leftovers:
         notes.append(f"{len(survey.leftovers):,} files in streams/ hold no message of this store")
     return tuple(notes)

@@ -112,9 +112,11 @@ def is_foreign_session_log(disk: Disk, store_uuid: bytes) -> bool:
 def catalog_entries(disk: Disk) -> Iterator[tuple[int, CatalogEntry]]:
     """Reference and entry of every stream that the catalog still tells of."""
     for offset, frame in whole_frames(disk, CATALOG, _CATALOG_ELEMENTS):
-        is_entry = offset >= CATALOG_HEADER_BYTES and offset % ALIGNMENT == 0
-        if is_entry and frame_problem(frame, 0, _CATALOG_ELEMENTS) is None:
-            yield offset // ALIGNMENT, decode_catalog_entry(frame)
+        if offset % ALIGNMENT or frame_problem(frame, 0, _CATALOG_ELEMENTS):
+            continue
+        entry = decode_catalog_entry(frame)
+        if isinstance(entry.stream_id, str):  # the header has as many elements
+            yield offset // ALIGNMENT, entry
 
 
 def session_events(disk: Disk, end: int | None) -> Iterator[SessionEvent]:

@@ -65,6 +65,9 @@ class Survey:
         self.files: list[SegmentFile] = []
         self.leftovers: list[str] = []
         self.superseded = 0
+        """Positions that stand in two records, where nothing but their times tells them apart."""
+        self.strays = 0
+        """Whole records that were in no commit that stands."""
         self.streams: dict[str, Stream] = {}
         self.sessions: dict[str, tuple[int, int]] = {}
         """First position and its time of each session that a surviving message names."""
@@ -234,13 +237,19 @@ class Survey:
         for number, file in stream.files:
             for one in self._records(file):
                 head = one.head
-                if not self._may_follow(stream, head) or not self._row_agrees(stream, head):
+                taken = None
+                if self._may_follow(stream, head) and self._row_agrees(stream, head):
+                    taken = self.places.get(head.position)
+                    self.superseded += taken is not None
+                    is_true = taken is None or self._head_at(*taken).time_us < head.time_us
+                else:
+                    is_true = False
+                    self.strays += 1
+                if not is_true:
+                    file.has_strays = True
                     continue
-                taken = self.places.get(head.position)
                 if taken is not None:
-                    self.superseded += 1
-                    if self._head_at(*taken).time_us >= head.time_us:
-                        continue
+                    self.files[taken[0]].has_strays = True
                     moved.add(self._stream_of(taken[0]))
                 self.places.put(head.position, number, one.offset)
                 self._note(stream, file, one)

@@ -62,10 +62,12 @@ Content = dict[int, tuple[str, int, bytes]]
 
 def contents(path: Path) -> Content:
     """Everything in a sound store, by way of its index."""
+    with FileMessageStore(path, create=False) as store:
+        rows = store.get_stats().total_messages
     disk = RealDisk(str(path))
     index, catalog = Index(disk), Catalog(disk)
     found = {}
-    for position in range(1, index.row_count() + 1):
+    for position in range(1, rows + 1):
         row = index.row(position)
         stream_id = catalog.stream_id(row.stream)
         record = disk.read(segment_path(stream_id, row.segment), row.offset, row.length)
