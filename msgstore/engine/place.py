@@ -12,7 +12,7 @@ from msgstore.engine.failures import unavailable
 from msgstore.engine.index import Index
 from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.catalog import decode_catalog_header
-from msgstore.format.frame import frame_problem
+from msgstore.format.frame import frame_length, frame_problem
 from msgstore.format.names import CATALOG, INDEX, SESSIONS, STORE_JSON, STREAMS
 from msgstore.format.row import ROW_BYTES
 from msgstore.format.session_log import decode_sessions_header
@@ -85,7 +85,9 @@ def check_headers(disk: Disk, store_uuid: bytes) -> None:
     ):
         header = disk.read(path, 0, size) if disk.size(path) >= 0 else b""
         problem = frame_problem(header) or (
-            None if decode(header) == store_uuid else "the file belongs to another store"
+            None
+            if decode(header[: frame_length(header)]) == store_uuid
+            else "the file belongs to another store"
         )
         if problem:
             raise CorruptRecord(path, 0, f"the header is damaged ({problem})")

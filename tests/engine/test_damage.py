@@ -131,6 +131,13 @@ def test_a_file_of_another_store(path: Path, tmp_path: Path, name: str) -> None:
         FileMessageStore(path)
 
 
+def test_files_that_were_mixed_up(path: Path) -> None:
+    """A file of this store in place of another one is damage, whatever its frames."""
+    (path / "catalog").write_bytes((path / "sessions").read_bytes())
+    with pytest.raises(CorruptRecord, match="catalog at byte 0"):
+        FileMessageStore(path)
+
+
 def test_a_cut_index(path: Path) -> None:
     """An index shorter than what was written is damage, not an older state."""
     index = path / "index"
