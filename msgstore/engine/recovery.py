@@ -54,7 +54,7 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
         return recover(disk, around)
     tail = Tail(_own(slots[-1], around.store_uuid), hint)
     entries = _entries_beyond(disk, tail)
-    if _is_up_to_date(disk, hint, entries):
+    if not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES:
         return tail
     return _apply_beyond(disk, around, tail, entries)
 
@@ -71,10 +71,6 @@ def _entries_beyond(disk: Disk, tail: Tail) -> list[Entry]:
     return list(
         entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
     )
-
-
-def _is_up_to_date(disk: Disk, hint: Hint, entries: Sequence[Entry]) -> bool:
-    return not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES
 
 
 def _own(slot: Slot, store_uuid: bytes) -> Slot:
@@ -129,14 +125,17 @@ def overlay(disk: Disk, store_uuid: bytes) -> tuple[int, int, int]:
 
 
 def overlay_beyond(disk: Disk, around: Surroundings) -> tuple[int, int, int] | None:
-    """As `overlay`, but as `enter` does it where the hint is believed; None where it is not."""
+    """As `overlay`, but as a reader sees it who believes the hint; None where it is not believed.
+
+    What no entry accounts for is only cut where there is an entry to carry out.
+    """
     slots, hint = read_slots(disk), read_hint(disk)
     if hint is None or not _is_believed(hint, around.token, slots):
         return None
     entries = _entries_beyond(disk, Tail(_own(slots[-1], around.store_uuid), hint))
     ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
     ends.extend(entries)
-    if not _is_up_to_date(disk, hint, entries):
+    if entries:
         _replay(disk, entries, ends, quarantine=False)
     return ends.rows, ends.sizes[SESSIONS], ends.sizes[CATALOG]
 

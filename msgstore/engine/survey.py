@@ -236,24 +236,32 @@ class Survey:
         moved = set()
         for number, file in stream.files:
             for one in self._records(file):
-                head = one.head
-                taken = None
-                if self._may_follow(stream, head) and self._row_agrees(stream, head):
-                    taken = self.places.get(head.position)
-                    self.superseded += taken is not None
-                    is_true = taken is None or self._head_at(*taken).time_us < head.time_us
-                else:
-                    is_true = False
-                    self.strays += 1
-                if not is_true:
+                if not self._is_true(stream, file, one.head):
                     file.has_strays = True
                     continue
+                taken = self.places.get(one.head.position)
                 if taken is not None:
                     self.files[taken[0]].has_strays = True
                     moved.add(self._stream_of(taken[0]))
-                self.places.put(head.position, number, one.offset)
+                self.places.put(one.head.position, number, one.offset)
                 self._note(stream, file, one)
         return moved
+
+    def _is_true(self, stream: Stream, file: SegmentFile, head: RecordHead) -> bool:
+        """Whether the message at this position is that of this record, as far as is known by now.
+
+        Of two, the one whose file says whose it is goes first, else the later one: a position is
+        given out again only after what stood there was undone.
+        """
+        if not (self._may_follow(stream, head) and self._row_agrees(stream, head)):
+            self.strays += 1
+            return False
+        taken = self.places.get(head.position)
+        if taken is None:
+            return True
+        self.superseded += 1
+        other = self.files[taken[0]], self._head_at(*taken)
+        return (file.header_bytes > 0, head.time_us) > (other[0].header_bytes > 0, other[1].time_us)
 
     def _measure(self, stream: Stream) -> None:
         for _, file in stream.files:
