@@ -93,6 +93,19 @@ STATS = Shape(
     ),
 )
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
+REPAIR = Shape(
+    "repair",
+    (
+        "messages",
+        "damage",
+        "lost",
+        "lostCount",
+        "rebuilt",
+        "quarantine",
+        "applied",
+        "notes",
+    ),
+)
 
 
 def count_shape(group: str) -> Shape:
