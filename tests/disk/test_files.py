@@ -164,7 +164,7 @@ def test_remove_tells_an_error(disk: RealDisk, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(errno.EIO, "Input/output error", path)
 
     with monkeypatch.context() as patch:
-        for name in ("stat", "lstat"):
+        for name in ("stat", "lstat", "unlink"):
             patch.setattr(os, name, refused)
         with pytest.raises(OSError, match="Input/output error"):
             disk.remove("index")
