@@ -16,6 +16,7 @@ from msgstore.backends.repairing import rebuild_index, repair_store
 from .stores import (
     MESSAGES,
     ROW_BYTES,
+    checkpoints,
     contents,
     copy,
     files_of,
@@ -168,30 +169,52 @@ def test_it_refuses(path: Path, damage: Callable[[Path], object], with_index: bo
     rebuild_index(path)
 
 
-def test_records_that_never_stood(path: Path, tmp_path: Path) -> None:
-    """A record of a save that a power loss undid, under a position that was given out again: the
-    index tells them apart; without it the later one counts, and rebuild-index does not guess."""
-    before = contents(path)
+@pytest.fixture
+def undone(path: Path, tmp_path: Path) -> Path:
+    """In b stands a record of a save that a power loss undid; its position, 27, was given out again
+    to a message in a."""
     other = tmp_path / "other"
     shutil.copytree(path, other)
     with FileMessageStore(other) as store:
         store.save_message("b", Message("Never", id="never"))
-    never = segment(other, "b").read_bytes()
-    with FileMessageStore(path) as store:
-        store.save_message("a", Message("Stood"))
+    with checkpoints(), FileMessageStore(path) as store:
+        store.save_message("a", Message("Stood", "z" * 40))
         store.save_message("last", Message("Stood"))
-    segment(path, "b").write_bytes(never)
-    after = contents(path)
-    assert len(after) == len(before) + 2
-    flip(path / "index", 3 * ROW_BYTES + 20)
-    repair_store(path, apply=True)
-    assert contents(path) == after
-    remove_derived(path)
-    with pytest.raises(CorruptStore, match="ambiguous"):
-        rebuild_index(path)
-    report = repair_store(path, apply=True)
+    shutil.copy(segment(other, "b"), segment(path, "b"))
+    return path
+
+
+def test_the_index_tells_what_never_stood(undone: Path) -> None:
+    """Of two records for one position that holds which the row means; the other is put aside."""
+    after = contents(undone)
+    assert after[27][:2] == ("a", 10)
+    flip(undone / "index", 3 * ROW_BYTES + 20)
+    report = repair_store(undone, apply=True)
     assert report.lost == ()
-    assert contents(path) == after
+    assert contents(undone) == after
+    assert b"Never" not in segment(undone, "b").read_bytes()
+    assert b"Never" in segment(undone / str(report.quarantine), "b").read_bytes()
+    rebuild_index(undone)
+
+
+def test_what_never_stood_takes_no_place(undone: Path) -> None:
+    """Not even where the message that the row means is lost."""
+    flip(segment(undone, "a"), segment(undone, "a").read_bytes().index(b"z" * 40))
+    [run] = repair_store(undone, apply=True).lost
+    assert (run.stream_id, run.first_revision, run.first_position) == ("a", 10, 27)
+    assert contents(undone)[20][:2] == ("b", 9)
+    with FileMessageStore(undone) as store:
+        assert len(list(store.get_messages("b"))) == 10
+
+
+def test_without_an_index_the_later_one_stood(undone: Path) -> None:
+    """rebuild-index does not guess; repair takes the record of the later time."""
+    after = contents(undone)
+    remove_derived(undone)
+    with pytest.raises(CorruptStore, match="ambiguous"):
+        rebuild_index(undone)
+    assert repair_store(undone, apply=True).lost == ()
+    assert contents(undone) == after
 
 
 def test_it_is_done_under_the_hint_of_another_boot(path: Path) -> None:
