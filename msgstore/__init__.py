@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from msgstore.backends.protocol import MessageStore as MessageStore
     from msgstore.backends.protocol import Transaction as Transaction
     from msgstore.backends.registry import open_store as open_store
+    from msgstore.backends.repairing import rebuild_index as rebuild_index
+    from msgstore.backends.repairing import repair_store as repair_store
     from msgstore.model.errors import CorruptRecord as CorruptRecord
     from msgstore.model.errors import CorruptStore as CorruptStore
     from msgstore.model.errors import DuplicateMessageId as DuplicateMessageId
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from msgstore.model.message import Position as Position
     from msgstore.model.message import PositionalMessage as PositionalMessage
     from msgstore.model.message import Revision as Revision
+    from msgstore.model.repairs import LostMessages as LostMessages
+    from msgstore.model.repairs import RepairReport as RepairReport
     from msgstore.model.results import BackupResult as BackupResult
     from msgstore.model.results import SaveResult as SaveResult
     from msgstore.model.results import SessionInfo as SessionInfo
@@ -69,6 +73,7 @@ _HOMES = {
     "msgstore.backends.memory": ("MemoryMessageStore",),
     "msgstore.backends.protocol": ("LocalMessageStore", "MessageStore", "Transaction"),
     "msgstore.backends.registry": ("open_store",),
+    "msgstore.backends.repairing": ("rebuild_index", "repair_store"),
     "msgstore.model.errors": (
         "CorruptRecord",
         "CorruptStore",
@@ -105,6 +110,7 @@ _HOMES = {
         "PositionalMessage",
         "Revision",
     ),
+    "msgstore.model.repairs": ("LostMessages", "RepairReport"),
     "msgstore.model.results": (
         "BackupResult",
         "SaveResult",

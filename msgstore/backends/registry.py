@@ -20,8 +20,7 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
     `options` go to the backend: `durability`, `lock_timeout_s` and `create` for files. Raises
     InvalidArgument for a scheme that nobody serves, and what the backend raises.
     """
-    match = _SCHEME.match(str(url))
-    scheme = match[1].lower() if match else "file"
+    scheme = _scheme_of(url)
     if scheme == "memory":
         from msgstore.backends.memory import MemoryMessageStore
 
@@ -29,7 +28,7 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
     if scheme == "file":
         from msgstore.backends.file import FileMessageStore
 
-        return FileMessageStore(_path_of(str(url)) if match else url, **options)
+        return FileMessageStore(_path_in(url), **options)
     raise InvalidArgument(
         "store", f"no backend serves {scheme}: URLs; use a path, file: or memory:"
     )
@@ -37,14 +36,27 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
 
 def store_path(url: str) -> str:
     """The folder that `url` names, a path or `file:PATH`. Raises InvalidArgument for any other."""
-    match = _SCHEME.match(url)
-    if match and match[1].lower() != "file":
+    path = path_of(url)
+    if path is None:
         raise InvalidArgument("store", f"{url!r} is no folder; use a path, or file:")
-    return _path_of(url) if match else url
+    return path
 
 
-def _path_of(url: str) -> str:
-    parts = urlsplit(url)
+def path_of(url: str) -> str | None:
+    """The folder of the store that `url` names, None if it is no store on disk."""
+    return _path_in(url) if _scheme_of(url) == "file" else None
+
+
+def _scheme_of(url: str) -> str:
+    match = _SCHEME.match(str(url))
+    return match[1].lower() if match else "file"
+
+
+def _path_in(url: str) -> str:
+    """The path in a `file:` URL; what has no scheme is a path itself."""
+    if not _SCHEME.match(str(url)):
+        return url
+    parts = urlsplit(str(url))
     if parts.netloc not in ("", "localhost"):
         raise InvalidArgument("store", f"{url!r} names another host; write file:///absolute/path")
     if not parts.path:

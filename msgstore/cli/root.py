@@ -30,12 +30,12 @@ Exit codes:
 
 
 def _home(name: str) -> Any:
-    return lambda: get_command(import_module(f"msgstore.cli.{name}").app)
+    return lambda: get_command(import_module(f"msgstore.cli.{name.replace('-', '_')}").app)
 
 
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
-    *("verify", "backup", "restore", "dump"),
+    *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
 )
 
 

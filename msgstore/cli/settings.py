@@ -37,6 +37,15 @@ class Settings:
 
         return open_store(self.store_url, create=create, **options)
 
+    def store_path(self, deed: str) -> str:
+        """The folder of the store, for what can only be done to files. Raises BadUsage."""
+        from msgstore.backends.registry import path_of
+
+        path = path_of(self.store_url)
+        if path is None:
+            raise BadUsage(f"this store has no files to {deed}", "name a store on disk")
+        return path
+
     def output_format(self, on_terminal: str, in_pipe: str = "jsonl") -> str:
         """What was asked for, else what suits where stdout goes."""
         chosen = self.output or self.environment.get("MSGSTORE_OUTPUT")

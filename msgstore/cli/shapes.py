@@ -95,6 +95,19 @@ STATS = Shape(
 COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
 DUMP = Shape("dump", ("what", "path", "offset", "length", "problems", "fields"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
+REPAIR = Shape(
+    "repair",
+    (
+        "messages",
+        "damage",
+        "lost",
+        "lostCount",
+        "rebuilt",
+        "quarantine",
+        "applied",
+        "notes",
+    ),
+)
 
 
 def count_shape(group: str) -> Shape:

@@ -6,6 +6,7 @@ Offsets and sizes are in bytes. What the operating system refuses is raised as O
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -81,6 +82,13 @@ class Disk(Protocol):
 
     def remove(self, path: str) -> None:
         """Removes a file or a folder with all that is in it; no error where there is none."""
+        ...
+
+    def move(self, path: str, new_path: str) -> None:
+        """Gives a file or a folder another name, atomically; makes the folder that it goes into.
+
+        What stands at `new_path` must be nothing. Durable once both folders are synced.
+        """
         ...
 
     def identity(self, path: str) -> tuple[int, int] | None:
@@ -221,15 +229,20 @@ class RealDisk:
             os.close(fd)
 
     def remove(self, path: str) -> None:
-        with self._lock:
-            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
-                del self._handles[name]
-            self._folders.pop(path, None)
+        self._drop_below(path)
         try:
             with self._at(path) as (name, folder):
                 remove_at(name, folder)
         except FileNotFoundError:
             return
+
+    def move(self, path: str, new_path: str) -> None:
+        self._make_folders(os.path.dirname(new_path))
+        if self.identity(new_path) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_path)
+        with self._at(path) as (name, folder), self._at(new_path) as (new_name, new_folder):
+            os.rename(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder)
+        self._drop_below(path)
 
     def identity(self, path: str) -> tuple[int, int] | None:
         try:
@@ -247,6 +260,14 @@ class RealDisk:
     def _drop(self, path: str) -> None:
         with self._lock:
             self._handles.pop(path, None)
+
+    def _drop_below(self, path: str) -> None:
+        """Lets go of a file, or of all in a folder."""
+        with self._lock:
+            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
+                del self._handles[name]
+            for name in [n for n in self._folders if n == path or n.startswith(path + "/")]:
+                del self._folders[name]
 
     def _open(self, path: str, writable: bool = False) -> _Handle:
         """The open file: taken from the cache without a lock, for a look-up is one step."""
@@ -289,10 +310,13 @@ class RealDisk:
             folder = os.path.dirname(path)
             if not folder:
                 raise
-            parts = folder.split("/")
-            for depth in range(len(parts)):
-                self.make_folder("/".join(parts[: depth + 1]))
+            self._make_folders(folder)
             return self._open_plain(path, os.O_RDWR | os.O_CREAT)
+
+    def _make_folders(self, path: str) -> None:
+        parts = path.split("/") if path else []
+        for depth in range(len(parts)):
+            self.make_folder("/".join(parts[: depth + 1]))
 
     def _open_plain(self, path: str, flags: int) -> int:
         owner = self._owner_of_new() if flags & os.O_CREAT else None
@@ -316,14 +340,13 @@ class RealDisk:
             yield self._prefix + name, None
             return
         top, _, below = parent.partition("/")
-        assert "/" not in below, "no folder of a store is deeper"
         above = self._top_folder(top)
         if not below:
             with _named(self._prefix + path):
                 yield name, above.fd
             return
         with _named(self._prefix + parent):
-            folder = open_folder(below, above.fd)
+            folder = _open_below(above.fd, below)
         try:
             with _named(self._prefix + path):
                 yield name, folder
@@ -340,6 +363,18 @@ class RealDisk:
     def _open_folder(self, path: str) -> int:
         with self._at(path) as (name, above):
             return open_folder(name, above)
+
+
+def _open_below(above: int, path: str) -> int:
+    """The last folder of a path, each opened from the one before it."""
+    name, _, below = path.partition("/")
+    folder = open_folder(name, above)
+    if not below:
+        return folder
+    try:
+        return _open_below(folder, below)
+    finally:
+        os.close(folder)
 
 
 def _open_named(folder: str) -> int:

@@ -82,6 +82,9 @@ class OverlayDisk:
     def remove(self, path: str) -> None:
         raise PermissionError(1, "read-only", path)
 
+    def move(self, path: str, new_path: str) -> None:
+        raise PermissionError(1, "read-only", path)
+
     def identity(self, path: str) -> tuple[int, int] | None:
         return self._below.identity(path)
 

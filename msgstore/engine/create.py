@@ -15,7 +15,9 @@ from msgstore.format.names import (
     INDEX,
     JOURNAL,
     LOCK,
+    LOOKUP,
     QUARANTINE,
+    REPAIR_NEW,
     RESETTING,
     SESSIONS,
     STORE_JSON,
@@ -25,7 +27,7 @@ from msgstore.format.row import encode_index_header
 from msgstore.format.session_log import encode_sessions_header
 from msgstore.model.clock import uuid7
 
-_MADE_BY_US = (INDEX, CATALOG, SESSIONS, JOURNAL, STREAMS, QUARANTINE, "lookup")
+_MADE_BY_US = (INDEX, CATALOG, SESSIONS, JOURNAL, STREAMS, QUARANTINE, LOOKUP, REPAIR_NEW)
 _FIRST_GENERATION = 1
 
 

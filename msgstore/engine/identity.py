@@ -45,19 +45,24 @@ def read_identity(disk: Disk, path: str = STORE_JSON) -> Identity | None:
     Raises UnsupportedFormat for a version that this code does not know, CorruptRecord for anything
     that msgstore did not write.
     """
-    import orjson
-
     if disk.size(path) < 0:
         return None
+    return decode_identity(disk.root, disk.read(path, 0, STORE_JSON_BYTES_MAX), path)
+
+
+def decode_identity(root: str, data: bytes, path: str = STORE_JSON) -> Identity:
+    """The identity in the bytes of store.json. Raises UnsupportedFormat, CorruptRecord."""
+    import orjson
+
     try:
-        facts = orjson.loads(disk.read(path, 0, STORE_JSON_BYTES_MAX))
+        facts = orjson.loads(data)
         is_ours = facts["format"] == "msgstore"
         version = facts["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise CorruptRecord(path, 0, "is not what msgstore wrote") from None
     if not is_ours or version != FORMAT_VERSION:
         reason = f"has format version {version!s:.40}; this msgstore reads version {FORMAT_VERSION}"
-        raise UnsupportedFormat(disk.root, reason)
+        raise UnsupportedFormat(root, reason)
     store_uuid = parse_uuid(str(facts.get("uuid")))
     durability = facts.get("durability")
     if store_uuid is None or durability not in get_args(Durability):

@@ -134,6 +134,8 @@ class Index:
 
     def header_problem(self, store_uuid: bytes) -> str | None:
         """What is wrong with the file's header, or None."""
+        if self._disk.size(INDEX) < 0:
+            return "the file is missing"
         found = decode_index_header(self._disk.read(INDEX, 0, ROW_BYTES))
         if found is None:
             return "the header is damaged"

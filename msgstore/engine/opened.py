@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from msgstore.disk.files import Disk
-from msgstore.engine.identity import Identity, new_token, read_identity
+from msgstore.engine.identity import Identity, decode_identity, new_token, read_identity
 from msgstore.engine.place import check_headers, dependable_boot_id
 from msgstore.engine.snapshot import Source
+from msgstore.engine.swap import is_swapping, read_swap
 from msgstore.format.hint import Hint
+from msgstore.model.errors import CorruptStore
 
 
 class OpenedStore:
@@ -25,7 +27,18 @@ class OpenedStore:
         """Lets go of all files and reads the identity anew; None where there is no store."""
         self.source = None
         self.disk.forget()
-        return read_identity(self.disk)
+        try:
+            identity = read_identity(self.disk)
+        except CorruptStore:
+            if not is_swapping(self.disk):
+                raise
+            identity = None
+        return identity or self._identity_to_be()
+
+    def _identity_to_be(self) -> Identity | None:
+        """Of a store whose store.json is being put in place by a repair."""
+        swap = read_swap(self.disk)
+        return decode_identity(self.disk.root, swap.store_json) if swap else None
 
     def attach(self, identity: Identity) -> Source:
         """Takes up the files in place. Raises CorruptRecord, NetworkFileSystem."""

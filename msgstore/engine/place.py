@@ -12,8 +12,9 @@ from msgstore.engine.failures import unavailable
 from msgstore.engine.index import Index
 from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.catalog import decode_catalog_header
-from msgstore.format.frame import frame_problem
-from msgstore.format.names import BACKING_UP, CATALOG, INDEX, SESSIONS, STORE_JSON
+from msgstore.format.frame import frame_length, frame_problem
+from msgstore.format.names import BACKING_UP, CATALOG, INDEX, SESSIONS, STORE_JSON, STREAMS
+from msgstore.format.row import ROW_BYTES
 from msgstore.format.session_log import decode_sessions_header
 from msgstore.model.errors import (
     CorruptRecord,
@@ -39,6 +40,7 @@ def make_place(disk: Disk, may_create: bool) -> None:
         if not is_unfinished_store(names):
             reason = "the folder holds other things and no message store"
             raise StoreUnavailable(disk.root, reason)
+        refuse_lost_identity(disk)
         disk.make_folder("")
     except NotADirectoryError:
         raise StoreUnavailable(disk.root, "is not a folder") from None
@@ -46,6 +48,21 @@ def make_place(disk: Disk, may_create: bool) -> None:
         raise StoreUnavailable(disk.root, "is not a folder") from None
     except OSError as error:
         raise unavailable(disk.root, error) from error
+
+
+def refuse_lost_identity(disk: Disk) -> None:
+    """Raises CorruptRecord where there are messages or sessions, but no store.json.
+
+    `create` empties the folder first, and must never meet anything but what it left behind itself.
+    """
+    holds = (
+        disk.size(INDEX) > ROW_BYTES
+        or disk.size(SESSIONS) > SESSIONS_HEADER_BYTES
+        or any(disk.list(f"{STREAMS}/{folder}") for folder in disk.list(STREAMS))
+    )
+    # Looked at again: another process may have made the store, and saved, in between.
+    if holds and disk.size(STORE_JSON) < 0:
+        raise CorruptRecord(STORE_JSON, 0, "is missing, and the folder holds a message store")
 
 
 def dependable_boot_id(root: str) -> str | None:
@@ -71,7 +88,9 @@ def check_headers(disk: Disk, store_uuid: bytes) -> None:
     ):
         header = disk.read(path, 0, size) if disk.size(path) >= 0 else b""
         problem = frame_problem(header) or (
-            None if decode(header) == store_uuid else "the file belongs to another store"
+            None
+            if decode(header[: frame_length(header)]) == store_uuid
+            else "the file belongs to another store"
         )
         if problem:
             raise CorruptRecord(path, 0, f"the header is damaged ({problem})")

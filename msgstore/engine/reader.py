@@ -18,9 +18,10 @@ from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity
 from msgstore.engine.journal import read_hint
 from msgstore.engine.opened import OpenedStore
-from msgstore.engine.place import check_headers
+from msgstore.engine.place import check_headers, refuse_lost_identity
 from msgstore.engine.recovery import overlay
 from msgstore.engine.snapshot import Snapshot, Source
+from msgstore.engine.swap import is_swapping, read_swap, swapped_view
 from msgstore.format.hint import Hint
 from msgstore.format.names import LOCK
 from msgstore.model.errors import CorruptRecord, ReadOnlyStore, StoreNotFound
@@ -80,6 +81,7 @@ class Reader:
     def _attach(self) -> Snapshot | None:
         identity = self._opened.find()
         if identity is None:
+            refuse_lost_identity(self._disk)
             return None
         if self._take_up(identity) and (snapshot := self._look()) is not None:
             return snapshot
@@ -93,25 +95,29 @@ class Reader:
         return self._look()
 
     def _take_up(self, identity: Identity) -> bool:
-        """Attaches to the files in place; False while a `reset` is replacing them."""
+        """Attaches to the files in place; False while a `reset` or a repair is replacing them."""
         try:
             self._opened.attach(identity)
         except (CorruptRecord, FileNotFoundError):
-            # Files that are half replaced look damaged, or are gone. A reset marks itself first, and
-            # the store has another identity when it is done.
-            if not is_resetting(self._disk) and self._opened.find() == identity:
+            # Files that are half replaced look damaged, or are gone. Who replaces them marks that
+            # first, and after a reset the store has another identity.
+            if not self._is_being_replaced() and self._opened.find() == identity:
                 raise
             return False
-        return not is_resetting(self._disk)
+        return not self._is_being_replaced()
+
+    def _is_being_replaced(self) -> bool:
+        return is_resetting(self._disk) or is_swapping(self._disk)
 
     def _overlay(self, identity: Identity) -> Snapshot:
         """Holds the lock shared while the journal is read, so that no writer moves it.
 
         The snapshot stays what this reader sees; a store that others write to is no such case.
         """
-        above = OverlayDisk(self._disk)
-        check_headers(self._disk, identity.store_uuid)
         with self._unchanging():
+            below = swapped_view(self._disk, read_swap(self._disk))
+            above = OverlayDisk(below)
+            check_headers(below, identity.store_uuid)
             rows, sessions_end, catalog_end = overlay(above, identity.store_uuid)
         source = Source(above, identity, token=None)
         self._overlaid = Snapshot(source, rows, sessions_end, catalog_end)

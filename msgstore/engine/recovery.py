@@ -55,22 +55,27 @@ def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
     CorruptRecord.
     """
     slots = read_slots(disk)
-    if (
-        hint is None
-        or hint.token != around.token
-        or hint.sequence > NUMBER_MAX
-        or hint.is_dirty
-        or not slots
-        or slots[-1].generation != hint.generation
-    ):
+    if hint is None or not _is_believed(hint, around.token, slots):
         return recover(disk, around)
     tail = Tail(_own(slots[-1], around.store_uuid), hint)
-    entries = list(
-        entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
-    )
+    entries = _entries_beyond(disk, tail)
     if not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES:
         return tail
     return _apply_beyond(disk, around, tail, entries)
+
+
+def _is_believed(hint: Hint, token: int, slots: Sequence[Slot]) -> bool:
+    if hint.token != token or hint.sequence > NUMBER_MAX or hint.is_dirty or not slots:
+        return False
+    return slots[-1].generation == hint.generation
+
+
+def _entries_beyond(disk: Disk, tail: Tail) -> list[Entry]:
+    """What was put on record behind the hint."""
+    hint = tail.hint
+    return list(
+        entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
+    )
 
 
 def _own(slot: Slot, store_uuid: bytes) -> Slot:
@@ -126,6 +131,46 @@ def overlay(disk: Disk, store_uuid: bytes) -> tuple[int, int, int]:
     return ends.rows, ends.sizes[SESSIONS], ends.sizes[CATALOG]
 
 
+def overlay_beyond(disk: Disk, around: Surroundings) -> tuple[int, int, int] | None:
+    """As `overlay`, but as a reader sees it who believes the hint; None where it is not believed.
+
+    What no entry accounts for is only cut where there is an entry to carry out.
+    """
+    slots, hint = read_slots(disk), read_hint(disk)
+    if hint is None or not _is_believed(hint, around.token, slots):
+        return None
+    entries = _entries_beyond(disk, Tail(_own(slots[-1], around.store_uuid), hint))
+    ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
+    ends.extend(entries)
+    if entries:
+        _replay(disk, entries, ends, quarantine=False)
+    return ends.rows, ends.sizes[SESSIONS], ends.sizes[CATALOG]
+
+
+class Standing(NamedTuple):
+    """What the journal says of the store: its present generation, and where that ends."""
+
+    entries: list[Entry]
+    rows: int
+    sessions_end: int
+
+
+def standing(disk: Disk, store_uuid: bytes, *, with_index: bool) -> Standing:
+    """What the journal says by itself, whatever state the files are in that it was written for.
+
+    Raises CorruptRecord on the grounds of R11 that speak against the journal; whole rows in the
+    index are heard `with_index`.
+    """
+    slot, entries, ends = _chain(disk, store_uuid)
+    end, sequence = _end_of(slot, entries)
+    _refuse_newer_entries(disk, slot)
+    _refuse_hole(disk, slot, end, sequence)
+    _refuse_lost_hint(disk, slot, end)
+    if with_index:
+        _refuse_lost_rows(disk, ends.rows)
+    return Standing(entries, ends.rows, ends.sizes[SESSIONS])
+
+
 def begin_generation(disk: Disk, tail: Tail, row_crc: int, store_uuid: bytes) -> Tail:
     """Everything in the files is on the disk: the journal is used again from its start."""
     slot = next_slot(tail, row_crc, store_uuid)
@@ -146,6 +191,17 @@ def begin_generation(disk: Disk, tail: Tail, row_crc: int, store_uuid: bytes) ->
 
 def _survey(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
     """The generation to replay, after every ground to refuse has been looked for (R11)."""
+    slot, entries, ends = _chain(disk, store_uuid)
+    end, sequence = _end_of(slot, entries)
+    _refuse_newer_entries(disk, slot)
+    _refuse_damaged_base(disk, slot)
+    _refuse_hole(disk, slot, end, sequence)
+    _refuse_lost_hint(disk, slot, end)
+    _refuse_lost_rows(disk, ends.rows)
+    return slot, entries, ends
+
+
+def _chain(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
     slots = read_slots(disk)
     if not slots:
         raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
@@ -153,14 +209,14 @@ def _survey(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
     entries = list(entries_of_generation(disk, slot))
     ends = _Ends.of(slot.rows, slot.sessions_end, slot.catalog_end)
     ends.extend(entries)
-    end = entries[-1].end if entries else ENTRIES_START
-    sequence = entries[-1].head.sequence if entries else slot.sequence
-    _refuse_newer_entries(disk, slot)
-    _refuse_damaged_base(disk, slot)
-    _refuse_hole(disk, slot, end, sequence)
-    _refuse_lost_hint(disk, slot, end)
-    _refuse_lost_rows(disk, ends.rows)
     return slot, entries, ends
+
+
+def _end_of(slot: Slot, entries: Sequence[Entry]) -> tuple[int, int]:
+    """Where the chain ends in the journal, and its last sequence number."""
+    if not entries:
+        return ENTRIES_START, slot.sequence
+    return entries[-1].end, entries[-1].head.sequence
 
 
 def _refuse_newer_entries(disk: Disk, slot: Slot) -> None:

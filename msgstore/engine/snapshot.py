@@ -16,6 +16,7 @@ from msgstore.engine.journal import read_hint
 from msgstore.engine.records import Records
 from msgstore.engine.segments import Segments
 from msgstore.engine.session_log import SessionLog, last_event
+from msgstore.engine.swap import is_swapping
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
 from msgstore.format.record import decode_record
 from msgstore.model.clock import to_datetime
@@ -41,6 +42,7 @@ class Source:
         self.segments = Segments(disk, self.index, self.catalog, identity.store_uuid)
         self.records = Records(disk, self.catalog)
         self._sessions = SessionLog(disk)
+        self._journal = disk.identity(JOURNAL)
         self._lock = RLock()
 
     def sessions(self, end: int) -> SessionLog:
@@ -50,13 +52,22 @@ class Source:
             return self._sessions
 
     def check_still_there(self) -> None:
-        """Raises StoreUnavailable once the store was emptied: its files are others from then on."""
-        hint = read_hint(self.disk) if self.token is not None else None
-        if hint is None or hint.token == self.token:
+        """Raises StoreUnavailable once the store was emptied or repaired: its files are others then."""
+        if self.token is None:
+            return
+        hint = read_hint(self.disk)
+        if hint is not None and hint.token == self.token:
+            return
+        repaired = StoreUnavailable(self.disk.root, "was repaired while it was read; read again")
+        if is_swapping(self.disk):
+            raise repaired
+        if hint is None:
             return
         present = read_identity(self.disk)
         if present is None or present.store_uuid != self.identity.store_uuid:
             raise StoreUnavailable(self.disk.root, "was emptied while it was read")
+        if self.disk.identity(JOURNAL) != self._journal:
+            raise repaired
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -91,8 +91,12 @@ class _Verification:
             self._attempt(self._segment_files)
         self._attempt(self._sessions)
         kept = self.snapshot.source.disk.list(QUARANTINE)
-        if kept:
-            self.notes.append(f"{len(kept)} pieces that recovery set aside are in {QUARANTINE}/")
+        repairs = [name for name in kept if name.startswith("repair-")]
+        if len(kept) > len(repairs):
+            pieces = len(kept) - len(repairs)
+            self.notes.append(f"{pieces} pieces that recovery set aside are in {QUARANTINE}/")
+        if repairs:
+            self.notes.append(f"the old files of {len(repairs)} repairs are in {QUARANTINE}/")
 
     def stream(self, stream_id: str) -> None:
         """One stream, from its first record to its last, each against its row."""

@@ -34,10 +34,11 @@ from msgstore.engine.journal import (
 )
 from msgstore.engine.message_ids import MessageIds
 from msgstore.engine.opened import OpenedStore
-from msgstore.engine.place import make_place
+from msgstore.engine.place import make_place, refuse_lost_identity
 from msgstore.engine.recovery import Surroundings, begin_generation, enter
 from msgstore.engine.session_log import SessionLog
 from msgstore.engine.snapshot import Snapshot, Source
+from msgstore.engine.swap import finish_swap, is_swapping
 from msgstore.format.hint import (
     HOLDER_OFFSET,
     LOCK_FILE_BYTES,
@@ -139,10 +140,13 @@ class Writer:
     def _attach(self) -> Source:
         """First use, another boot, or files that somebody has put in the place of those we knew."""
         clock, wanted = self._settings.clock, self._settings.durability or "always"
+        if is_swapping(self._disk):
+            finish_swap(self._disk)
         identity = self._opened.find()
         if is_resetting(self._disk):
             identity = reset(self._disk, wanted, clock())
         elif identity is None:
+            refuse_lost_identity(self._disk)
             identity = create(self._disk, wanted, clock())
         return self._opened.attach(identity)
 

@@ -20,6 +20,9 @@ STREAMS = "streams"
 QUARANTINE = "quarantine"
 RESETTING = "resetting"
 BACKING_UP = "backing-up"
+REPAIRING = "repairing"
+REPAIR_NEW = "repair.new"
+LOOKUP = "lookup"
 
 SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
 """A segment that has reached this size takes no more records."""
@@ -45,6 +48,14 @@ def segment_path(stream_id: str, segment_number: int) -> str:
     """The path of one segment, relative to the store; never outside of it."""
     number = f".{segment_number}" if segment_number else ""
     return f"{stream_stem(stream_id)}{number}.msgpack"
+
+
+def split_segment_path(path: str) -> tuple[str, int] | None:
+    """The stem and the number in the path of a segment; None for any other path."""
+    match = _SEGMENT.match(path)
+    if match is None or not match[2].startswith(match[1]):
+        return None
+    return path[: match.end(2)], int(match[3] or 0)
 
 
 def is_data_path(path: str) -> bool:

@@ -131,6 +131,17 @@ def record_revision(frame: bytes | memoryview) -> int:
     return int(_REVISION.unpack_from(frame, _REVISION_OFFSET)[0])
 
 
+_SESSION_BYTES_MAX = 2048
+
+
+def record_session(frame: bytes | memoryview) -> str | None:
+    """The session id in a whole record frame; the rest of the body is not unpacked."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(frame[HEAD.size : HEAD.size + _SESSION_BYTES_MAX])
+    session_id: str | None = unpacker.unpack()
+    return session_id
+
+
 def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessage:
     """The message of a whole record frame, whose checksum has been looked at.
 

@@ -239,7 +239,10 @@ class CorruptStore(MsgStoreError):
     """What is on disk is not what was written. Nothing is repaired silently."""
 
     exit_code = 3
-    advice = "run `msgstore verify` to see what is damaged; do not write until it is understood"
+    advice = (
+        "run `msgstore verify` to see what is damaged, and `msgstore repair` what can be done; "
+        "copy the store first, and do not write until it is understood"
+    )
 
 
 class CorruptRecord(CorruptStore):

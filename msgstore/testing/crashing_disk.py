@@ -138,12 +138,14 @@ class _Entry(NamedTuple):
     node: int
     path: str
     old_name: str = ""
+    old_folder: int = 0
+    """Of a rename, where it is not `folder`."""
 
     def apply(self, links: dict[tuple[int, str], int]) -> None:
         if self.kind == "unlink":
             links.pop((self.folder, self.name), None)
             return
-        links.pop((self.folder, self.old_name), None)
+        links.pop((self.old_folder or self.folder, self.old_name), None)
         links[self.folder, self.name] = self.node
 
 
@@ -337,6 +339,23 @@ class CrashingDisk:
         entry = _Entry("unlink", self._paths[folder], name, 0, path)
         self._entries = (*self._entries, entry)
 
+    def move(self, path: str, new_path: str) -> None:
+        """Atomic; durable once the folder it went into is synced."""
+        node = self._paths.get(path)
+        if node is None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        if new_path in self._paths:
+            raise FileExistsError(errno.EEXIST, "File exists", new_path)
+        self._make_folders_of(new_path)
+        self._operate_or_refuse("rename", new_path)
+        (old_folder, _, old_name), (folder, _, name) = (
+            one.rpartition("/") for one in (path, new_path)
+        )
+        entry = _Entry("rename", self._paths[folder], name, node, new_path, old_name)
+        self._entries = (*self._entries, entry._replace(old_folder=self._paths[old_folder]))
+        for old in [n for n in self._paths if n == path or n.startswith(f"{path}/")]:
+            self._paths[new_path + old[len(path) :]] = self._paths.pop(old)
+
     def identity(self, path: str) -> tuple[int, int] | None:
         """The device is another after each boot, as device numbers may be."""
         self._look("identity", path)
@@ -387,13 +406,14 @@ class CrashingDisk:
             self._files[node] = _File(file.live, file.on_disk(path, keep))
 
     def _create(self, path: str) -> None:
-        folder = path.rpartition("/")[0]
-        if folder and folder not in self._paths:
-            parts = folder.split("/")
-            for depth in range(len(parts)):
-                self.make_folder("/".join(parts[: depth + 1]))
+        self._make_folders_of(path)
         self._operate_or_refuse("create", path)
         self._files[self._link(path)] = _File()
+
+    def _make_folders_of(self, path: str) -> None:
+        parts = path.split("/")[:-1]
+        for depth in range(len(parts)):
+            self.make_folder("/".join(parts[: depth + 1]))
 
     def _link(self, path: str) -> int:
         folder, _, name = path.rpartition("/")

@@ -24,6 +24,9 @@ from .harness import Cli
         "stats",
         "show 1",
         "verify",
+        "repair",
+        "repair --apply",
+        "rebuild-index",
         "sessions",
     ],
 )

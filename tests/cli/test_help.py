@@ -7,7 +7,8 @@ import pytest
 from .harness import Cli
 
 COMMANDS = [
-    *("", "save", "read", "query", "tail", "stats", "streams", "show", "verify"),
+    *("", "save", "read", "query", "tail", "stats", "streams", "show", "verify", "repair"),
+    "rebuild-index",
     *("sessions", "sessions show", "sessions start", "sessions end"),
     *("backup", "restore", "dump", "dump record", "dump row", "dump journal", "dump hint"),
     "dump frame",

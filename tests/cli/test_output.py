@@ -117,7 +117,11 @@ class TestForms:
 
     @pytest.mark.parametrize("form", ["table", "wide", "json", "jsonl", "csv", "pretty"])
     @pytest.mark.parametrize(
-        "command", ["query", "streams", "sessions", "stats", "stats --by type", "verify", "show 1"]
+        "command",
+        [
+            *("query", "streams", "sessions", "stats", "stats --by type", "verify", "show 1"),
+            *("repair", "rebuild-index"),
+        ],
     )
     def test_every_command_in_every_form(self, store: Cli, command: str, form: str) -> None:
         """Every form works for every command that prints records."""

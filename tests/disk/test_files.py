@@ -338,3 +338,34 @@ def test_a_forked_child_closes_what_it_inherited(disk: RealDisk) -> None:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert disk.read("streams/2c/7", 0, 1) == b"x"
+
+
+# ---------------------------------------------------------------- moving
+
+
+def test_a_file_is_moved(disk: RealDisk) -> None:
+    """It stands at its new name, in folders made for it, and an open file does not outlive its name."""
+    disk.write("index", 0, b"old")
+    disk.move("index", "quarantine/repair-1/index")
+    assert disk.size("index") == -1
+    assert disk.read("quarantine/repair-1/index", 0, 9) == b"old"
+    disk.write("index", 0, b"new")
+    assert disk.read("quarantine/repair-1/index", 0, 9) == b"old"
+
+
+def test_a_folder_is_moved(disk: RealDisk) -> None:
+    """With all that is in it."""
+    disk.write("lookup/run", 0, b"run")
+    disk.move("lookup", "quarantine/repair-1/lookup")
+    assert disk.identity("lookup") is None
+    assert disk.size("lookup/run") == -1
+    assert disk.read("quarantine/repair-1/lookup/run", 0, 9) == b"run"
+
+
+def test_nothing_is_moved_over_another_file(disk: RealDisk) -> None:
+    """A move onto a name that is taken is refused, and changes nothing."""
+    disk.write("a", 0, b"a")
+    disk.write("b", 0, b"b")
+    with pytest.raises(FileExistsError):
+        disk.move("a", "b")
+    assert (disk.read("a", 0, 9), disk.read("b", 0, 9)) == (b"a", b"b")

@@ -51,7 +51,7 @@ def test_the_walk_sees_all_commands() -> None:
     assert [
         *("msgstore", "save", "read", "query", "tail"),
         *("sessions", "sessions show", "sessions start", "sessions end"),
-        *("stats", "streams", "show", "verify", "backup", "restore"),
+        *("stats", "streams", "show", "verify", "repair", "rebuild-index", "backup", "restore"),
         *("dump", "dump record", "dump row", "dump journal", "dump hint", "dump frame"),
     ] == NAMES
 

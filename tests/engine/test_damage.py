@@ -148,6 +148,13 @@ def test_a_file_of_another_store(path: Path, tmp_path: Path, name: str) -> None:
         FileMessageStore(path)
 
 
+def test_files_that_were_mixed_up(path: Path) -> None:
+    """A file of this store in place of another one is damage, whatever its frames."""
+    (path / "catalog").write_bytes((path / "sessions").read_bytes())
+    with pytest.raises(CorruptRecord, match="catalog at byte 0"):
+        FileMessageStore(path)
+
+
 def test_a_cut_index(path: Path) -> None:
     """An index shorter than what was written is damage, not an older state."""
     index = path / "index"
@@ -180,11 +187,30 @@ def test_a_damaged_last_entry(path: Path) -> None:
         FileMessageStore(path)
 
 
+def test_a_missing_index(path: Path) -> None:
+    """Data without an index is damage, not a disk that cannot be read."""
+    (path / "index").unlink()
+    with pytest.raises(CorruptRecord, match="index at byte 0: the file is missing"):
+        FileMessageStore(path)
+
+
 def test_a_missing_journal(path: Path) -> None:
     """Data without a journal is refused, not taken for a new store."""
     (path / "journal").unlink()
     with pytest.raises(CorruptStore):
         FileMessageStore(path)
+
+
+@pytest.mark.parametrize("gone", [["store.json"], ["store.json", "index"]])
+def test_a_missing_identity(path: Path, gone: list[str]) -> None:
+    """A folder with messages is never taken for a creation that was cut off, and made anew."""
+    for name in gone:
+        (path / name).unlink()
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(CorruptRecord, match=r"store\.json at byte 0: is missing"):
+        FileMessageStore(path).save_message("a", Message("Step"))
+    after = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    assert after == before
 
 
 def test_what_recovery_cuts_is_kept(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgstore.format.names import is_data_path, segment_path, stream_stem
+from msgstore.format.names import is_data_path, segment_path, split_segment_path, stream_stem
 
 from .values import TEXT
 
@@ -151,3 +151,13 @@ def test_a_data_path_is_accepted(path: str) -> None:
 def test_any_other_path_is_refused(path: str) -> None:
     """The journal writes to no other path of the store, and to nothing outside it."""
     assert not is_data_path(path)
+
+
+def test_split_segment_path() -> None:
+    """The stem and the number of a segment's path; nothing for any other path."""
+    digest = "2ce7cad384e551a8d16eb9ca1bc0d262"
+    stem = f"streams/2c/orders-1~{digest}"
+    assert split_segment_path(segment_path("orders-1", 0)) == (stem, 0)
+    assert split_segment_path(segment_path("orders-1", 12)) == (stem, 12)
+    for path in ("index", f"streams/3f/orders-1~{digest}.msgpack", f"{stem}.0.msgpack", stem):
+        assert split_segment_path(path) is None

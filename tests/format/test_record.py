@@ -20,6 +20,7 @@ from msgstore.format.record import (
     encode_body,
     encode_record,
     encode_segment_header,
+    record_session,
 )
 from msgstore.model.errors import MessageTooLarge
 from msgstore.model.message import NO_SESSION, Message, MessageType, PositionalMessage
@@ -72,6 +73,14 @@ def test_the_head_of_a_record() -> None:
     assert decode_head(EXAMPLE[:37]) == head
     assert decode_head(b"\xdc\x00\x10\xce" + EXAMPLE, 4) == head
     assert frame_crc(EXAMPLE) == 0x4BBDB5C2
+
+
+@pytest.mark.parametrize("session", [None, "s-1", "x" * 200, "x" * 1024, "ä" * 512])
+def test_the_session_of_a_record(session: str | None) -> None:
+    """It is read without unpacking what follows it, however long that is."""
+    body = encode_body(Message("T", "y" * 5000), ID, session)
+    assert record_session(encode_record(body, 1, MOMENT_US, 0, False)) == session
+    assert record_session(EXAMPLE) == "s-1"
 
 
 MESSAGES = st.builds(

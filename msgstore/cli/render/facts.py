@@ -15,6 +15,7 @@ from msgstore.cli.tally import counted
 
 if TYPE_CHECKING:
     from msgstore.cli.records import Session
+    from msgstore.model.repairs import RepairReport
     from msgstore.model.results import Finding, StoreStats, VerifyReport
 
 Fact = tuple[str, str]
@@ -121,6 +122,23 @@ def _report(report: "VerifyReport", screen: Screen) -> "Iterator[Fact | bytes]":
         yield b"\n" + rows + table.release()
 
 
+def _repair(report: "RepairReport", screen: Screen) -> "Iterator[Fact | bytes]":
+    yield "messages", f"{report.messages:,}"
+    yield "damage", f"{len(report.damage):,} places" if report.damage else "none found"
+    yield "lost", counted(report.lost_count, "message") if report.lost else "nothing"
+    if report.rebuilt:
+        yield "made anew" if report.applied else "to be made anew", ", ".join(report.rebuilt)
+    if report.quarantine:
+        yield "old files", report.quarantine
+    for note in report.notes:
+        yield "note", note
+    yield "done", "yes" if report.applied else "nothing was changed"
+    for rows, columns in ((report.lost, _LOST_COLUMNS), (report.damage, _FINDING_COLUMNS)):
+        if rows:
+            table = Table(columns, screen, wide=False)
+            yield b"\n" + b"".join(table.add(row) for row in rows) + table.release()
+
+
 def _known(get: "Callable[[Finding], object]") -> Callable[["Finding"], Text]:
     def cell(finding: "Finding") -> Text:
         value = get(finding)
@@ -140,9 +158,23 @@ _FINDING_COLUMNS = [
     Column("what is wrong", _known(lambda f: f.reason), least=30),
 ]
 
+
+def _span(first: int, last: int) -> Text:
+    return Text(f"{first:,}" if first == last else f"{first:,} to {last:,}")
+
+
+_LOST_COLUMNS = [
+    Column("lost from", lambda run: Text(visible(run.stream_id))),
+    Column("revisions", lambda run: _span(run.first_revision, run.last_revision), right=True),
+    Column("positions", lambda run: _span(run.first_position, run.last_position), right=True),
+    Column("messages", lambda run: Text(f"{run.count:,}"), right=True),
+    Column("place", lambda run: Text(run.placing)),
+]
+
 FACTS: dict[str, Callable[[Any, Screen], Iterator[Fact | bytes]]] = {
     "stats": _stats,
     "session": _session,
     "report": _report,
     "dump": dump_facts,
+    "repair": _repair,
 }

@@ -1,0 +1,146 @@
+"""Whatever happens to the files of a store: a repair sets it right, or refuses and changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from golden.recipes import RECIPES
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from msgstore import CorruptStore, FileMessageStore, Message
+from msgstore.backends.repairing import repair_store
+from msgstore.format.names import segment_path
+from msgstore.model.repairs import RepairReport
+
+from .stores import contents, copy, files_of, forget_hint, make
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+NAMES = ["made", "mixed", "rolled", "stale", "killed"]
+
+fractions = st.floats(0, 1, exclude_max=True)
+changes = st.lists(
+    st.tuples(
+        fractions,  # which file
+        st.sampled_from(["flip", "zero", "cut", "delete", "append", "swap"]),
+        fractions,  # where in it
+        st.integers(1, 200),
+    ),
+    min_size=1,
+    max_size=4,
+).filter(lambda done: sum(change[1] == "swap" for change in done) < 2)
+# A segment that lost its header is what its name says: no more than that can be known of one whose
+# header rotted before it was given the name of another.
+
+
+class Sound:
+    """A sound store, made or copied once, and what is in it."""
+
+    def __init__(self, name: str) -> None:
+        self._folder = TemporaryDirectory()
+        folder = Path(self._folder.name)
+        self.path = folder / "store"
+        if name == "made":
+            copy(make(folder / "making"), self.path)
+        else:
+            shutil.copytree(GOLDEN / name, self.path)
+            with FileMessageStore(self.path) as store:
+                assert store.verify().findings == ()
+        self.content = contents(self.path)
+        self.files = files_of(self.path)
+
+
+@cache
+def sound(name: str) -> Sound:
+    return Sound(name)
+
+
+def pick(fraction: float, size: int) -> int:
+    return int(fraction * size)
+
+
+def damage(path: Path, change: tuple[float, str, float, int]) -> None:
+    which, how, where, length = change
+    files = sorted(f for f in path.rglob("*") if f.is_file() and f.name != "write.lock")
+    if not files:
+        return
+    file = files[pick(which, len(files))]
+    content = bytearray(file.read_bytes())
+    at = pick(where, len(content))
+    if how == "flip" and content:
+        content[at] ^= 1 << length % 8
+    elif how == "zero":
+        content[at : at + length] = bytes(len(content[at : at + length]))
+    elif how == "cut":
+        del content[at:]
+    elif how == "append":
+        content += bytes(content[at : at + length])
+    elif how == "swap":
+        other = files[pick(where, len(files))]
+        other_content = other.read_bytes()
+        other.write_bytes(content)
+        content = bytearray(other_content)
+    file.write_bytes(content)
+    if how == "delete":
+        file.unlink()
+
+
+@settings(max_examples=120)
+@given(name=st.sampled_from(NAMES), done=changes, boots=st.booleans())
+def test_random_damage(name: str, done: list[tuple[float, str, float, int]], boots: bool) -> None:
+    """Survivors keep bytes, position and revision; the store is sound, and takes saves."""
+    limits = RECIPES[name].limits() if name in RECIPES else nullcontext()
+    with TemporaryDirectory() as folder, limits:
+        made = sound(name)
+        path = Path(folder) / "store"
+        shutil.copytree(made.path, path)
+        FileMessageStore(path).close()
+        for change in done:
+            damage(path, change)
+        if boots:
+            forget_hint(path)
+        damaged = files_of(path)
+        try:
+            report = repair_store(path, apply=True)
+        except CorruptStore as error:
+            event(f"refused: {type(error).__name__}")
+            assert files_of(path) == damaged
+            return
+        event(f"lost some: {report.lost_count > 0}, applied: {report.applied}")
+        check(path, made, damaged, report)
+
+
+def check(path: Path, made: Sound, damaged: dict[str, bytes], report: RepairReport) -> None:
+    before, after = made.content, contents(path)
+    whole = {position for position, one in after.items() if one == before.get(position)}
+    markers = {position for position, one in after.items() if b"\xadmsgstore.Lost" in one[2]}
+    assert whole | markers == set(after)
+    assert len(markers) == report.lost_count
+    assert {p for p in legible(made, damaged) if p <= len(after)} <= whole
+    with FileMessageStore(path, create=False) as store:
+        assert store.verify().findings == ()
+        assert store.save_message("more", Message("More")).first_position == len(after) + 1
+    again = repair_store(path)
+    assert (again.damage, again.rebuilt) == ((), ())
+    if report.quarantine is not None:
+        kept, now = files_of(path / report.quarantine), files_of(path)
+        later = ("journal", "catalog", "index")
+        for name, data in damaged.items():
+            assert name in later or data in (kept.get(name), now.get(name)), name
+
+
+def legible(made: Sound, damaged: dict[str, bytes]) -> set[int]:
+    """Positions whose records are whole in the segment they belong to, behind a whole header."""
+    found = set()
+    for position, (stream_id, _, record) in made.content.items():
+        for number in range(10):
+            name = segment_path(stream_id, number)
+            was, now = made.files.get(name, b""), damaged.get(name, b"")
+            header = was[: was.find(b"\xdc\x00\x10\xce")]
+            if record in was and record in now and now.startswith(header):
+                found.add(position)
+    return found
