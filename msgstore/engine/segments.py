@@ -146,7 +146,7 @@ class Segments:
                     break
                 last = _Found(offset, head, row)
             end = offset + len(frame)
-        stream = last.row.stream if last else self.reference_of(stream_id, rows)
+        stream = last.row.stream if last else self._catalog.reference_of(stream_id, rows)
         if stream is not None:
             after = last.head.position if last else 0
             # Without even a header, any record of the segment is one too many.
@@ -161,12 +161,6 @@ class Segments:
                     position=lost[0],
                 )
         return last
-
-    def reference_of(self, stream_id: str, rows: int) -> int | None:
-        """What rows call a stream, as the catalog has it. Raises CorruptRecord."""
-        return self._catalog.reference_of(
-            stream_id, rows, lambda: self._index.row(rows).streams if rows else 0
-        )
 
     def row_pointing_at(self, segment: int, offset: int, head: RecordHead) -> Row | None:
         """The index row of this record, if it points back to this very place."""
