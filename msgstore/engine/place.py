@@ -61,7 +61,7 @@ def refuse_lost_identity(disk: Disk) -> None:
         or any(disk.list(f"{STREAMS}/{folder}") for folder in disk.list(STREAMS))
     )
     # Looked at again: another process may have made the store, and saved, in between.
-    if holds and disk.size(STORE_JSON) < 0:
+    if holds and disk.size(STORE_JSON) < 0 and disk.size(BACKING_UP) < 0:
         raise CorruptRecord(STORE_JSON, 0, "is missing, and the folder holds a message store")
 
 
