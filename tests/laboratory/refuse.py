@@ -53,14 +53,14 @@ def refuse(
     with laboratory():
         for number, (durability, sequence) in enumerate(sequences(depth, durabilities)):
             if number % share[1] == share[0] and sequence:
-                for case in _cases(durability, sequence, reads):
+                for case in cases(durability, sequence, reads):
                     case.run(counts)
                     if until_found and counts.violations:
                         return counts
     return counts
 
 
-class _Case:
+class Case:
     """One call of one action, refused in one way."""
 
     def __init__(self, durability: str, sequence: str, number: int, way: str, fault: Fault) -> None:
@@ -126,20 +126,20 @@ class _Calls:
         return sum(int(moment.name.partition(".")[0]) < at for moment in film.moments)
 
 
-def _cases(durability: str, sequence: str, reads: bool) -> Iterator[_Case]:
+def cases(durability: str, sequence: str, reads: bool) -> Iterator[Case]:
     world = _prepared(durability, sequence[:-1])
     calls = _Calls(world, None, -1, ())
     ACTIONS[sequence[-1]](world)
     for number, kind in enumerate(calls.kinds):
         if kind in READS:
             if reads:
-                yield _Case(durability, sequence, number, "eio", Fault(errno.EIO))
+                yield Case(durability, sequence, number, "eio", Fault(errno.EIO))
             continue
         for way, fault in _WAYS.get(kind, _OTHER_WAYS):
-            yield _Case(durability, sequence, number, way, fault)
+            yield Case(durability, sequence, number, way, fault)
         for way in _ALSO:
             code = errno.ENOSPC if way.startswith("enospc") else errno.EIO
-            yield _Case(durability, sequence, number, way, Fault(code))
+            yield Case(durability, sequence, number, way, Fault(code))
 
 
 def _prepared(durability: str, sequence: str) -> World:
@@ -182,7 +182,7 @@ def replay(name: str) -> Counts:
     _, durability, sequence, call, *_ = name.split("/")
     counts = Counts()
     with laboratory():
-        for case in _cases(durability, sequence, reads=True):
+        for case in cases(durability, sequence, reads=True):
             if case.name.endswith(f"/{call}"):
                 case.run(counts, only=name)
     return counts
