@@ -12,8 +12,9 @@ from msgstore.format.hint import HINT_BYTES, Hint, decode_hint, encode_hint
 from msgstore.format.journal import (
     ENTRIES_START,
     ENTRY_ALIGNMENT,
-    ENTRY_BYTES_MAX,
     ENTRY_HEAD_BYTES,
+    GENERATION_BYTES_MAX,
+    JOURNAL_BYTES_MAX,
     SLOT_BYTES,
     SLOT_STRIDE,
     EntryHead,
@@ -33,8 +34,7 @@ JOURNAL_BYTES_FIRST = 256 * 1024
 """What a new journal is filled with zeros up to; it grows by doubling up to the mark below."""
 JOURNAL_BYTES_CHECKPOINT = 4 * 1024 * 1024
 """A generation that has grown past this is ended by a checkpoint before the next commit."""
-JOURNAL_BYTES_MAX = ENTRIES_START + JOURNAL_BYTES_CHECKPOINT + ENTRY_BYTES_MAX
-"""It grows no further: one entry may follow the mark, and then the generation ends."""
+assert JOURNAL_BYTES_CHECKPOINT < GENERATION_BYTES_MAX
 _IN_VAIN_TIMES_MAX = 16
 _ZEROS_AT_ONCE = 1024 * 1024
 _SCAN_BYTES = 1024 * 1024
@@ -122,11 +122,8 @@ def read_entry(disk: Disk, offset: int) -> Entry | None:
 def entries_after(
     disk: Disk, slot: Slot, offset: int, sequence: int, entry_crc: int, rows: int
 ) -> Iterator[Entry]:
-    """The chain of entries from `offset` on: each the successor of the one before it.
-
-    A generation that has grown past its mark takes no more: what follows is none of its entries.
-    """
-    while offset < ENTRIES_START + JOURNAL_BYTES_CHECKPOINT:
+    """The chain of entries from `offset` on: each the successor of the one before it."""
+    while offset < ENTRIES_START + GENERATION_BYTES_MAX:
         entry = read_entry(disk, offset)
         if entry is None:
             return

@@ -15,7 +15,6 @@ from msgstore.disk.files import Disk
 from msgstore.engine.checkpoint import flush_files
 from msgstore.engine.index import Index
 from msgstore.engine.journal import (
-    JOURNAL_BYTES_MAX,
     Entry,
     Tail,
     entries_after,
@@ -28,7 +27,13 @@ from msgstore.engine.journal import (
     write_hint,
 )
 from msgstore.format.hint import Hint
-from msgstore.format.journal import ENTRIES_START, EntryHead, Slot, encode_slot
+from msgstore.format.journal import (
+    ENTRIES_START,
+    JOURNAL_BYTES_MAX,
+    EntryHead,
+    Slot,
+    encode_slot,
+)
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
 from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
 from msgstore.format.stored import NUMBER_MAX

@@ -80,6 +80,11 @@ assert ENTRY_HEAD_BYTES == 72
 ENTRY_MAGIC = int.from_bytes(b"MSJE", "little")
 FLAG_SYNCED = 1
 ENTRY_BYTES_MAX = 1 << 30
+GENERATION_BYTES_MAX = 16 * 1024 * 1024
+"""No entry begins this far behind the first one or further: a checkpoint ends the generation before.
+A law of the format, unlike the mark at which a writer makes its checkpoints, so that whoever recovers
+a store finds every entry of whoever wrote it."""
+JOURNAL_BYTES_MAX = ENTRIES_START + GENERATION_BYTES_MAX + ENTRY_BYTES_MAX
 _LOG_BYTES_MAX = 1 << 35
 """What a row can name of the catalog; more than any session log comes to."""
 

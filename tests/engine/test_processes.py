@@ -20,6 +20,7 @@ from msgstore import (
     WrongExpectedRevision,
 )
 from msgstore.disk.files import RealDisk
+from msgstore.engine import journal, writer
 from msgstore.engine.index import Index
 
 
@@ -253,6 +254,24 @@ def test_a_disk_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(StoreUnavailable, match="Input/output error"):
         store.save_message("a", Message("A"))
     store.close()
+
+
+@pytest.mark.parametrize("hint", ["none", "clean"])
+def test_two_versions_with_other_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hint: str
+) -> None:
+    """All that a writer put on record is found by one that would have made a checkpoint long before."""
+    with FileMessageStore(tmp_path / "store") as store:
+        for number in range(50):
+            store.save_message("a", Message("A", {"n": number}), expected_revision=number - 1)
+    if hint == "none":
+        (tmp_path / "store" / "write.lock").write_bytes(bytes(136))  # as after another boot
+    for module in (writer, journal):
+        monkeypatch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", 8192)
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_message("a", Message("A", {"n": 50}), expected_revision=49)
+        assert [m.message.data for m in store.get_messages("a")] == [{"n": n} for n in range(51)]
+        assert store.verify().findings == ()
 
 
 def test_a_store_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
