@@ -1,0 +1,216 @@
+"""The parts of a torture as tasks for processes of their own, cut to the time there is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+STATES, POINTS, FAULTS = "crash states", "crash points", "faults injected"
+BITS, CUTS, FILES = "bits flipped", "files cut", "files lost or changed"
+INPUTS, KILLS, MUTANTS = "inputs fuzzed", "kills survived", "mutants caught"
+CALLS, IMAGES = "system calls failed or killed", "power losses on file systems"
+SAVES = "saves acknowledged under fire"
+COUNTED = (
+    *(STATES, POINTS, FAULTS, BITS, CUTS, FILES),
+    *(INPUTS, CALLS, IMAGES, KILLS, SAVES, MUTANTS),
+)
+"""What is counted, in the order of the table."""
+
+
+@dataclass
+class Outcome:
+    """What a task did; `left_out` says what it could not do, or had no time for."""
+
+    figures: dict[str, int] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+Work = Callable[[], Outcome]
+
+
+class Task(NamedTuple):
+    part: str
+    work: Work
+
+
+class Plan(NamedTuple):
+    """`seconds` is the time of all processes together. `is_complete`: nothing is left to chance."""
+
+    seconds: float
+    jobs: int
+    seed: int
+    is_complete: bool
+
+    def share(self, part: float) -> float:
+        return self.seconds * part / self.jobs
+
+
+# ---------------------------------------------------------------- in memory
+
+
+def _of_laboratory(counts: object, *, what: str) -> Outcome:
+    from laboratory.explore import Counts
+
+    assert isinstance(counts, Counts)
+    figures = {STATES: counts.states, POINTS: counts.crash_points, FAULTS: counts.faults}
+    left_out = [] if counts.complete else [f"{what}: not all of them in the time"]
+    return Outcome(figures, counts.violations, left_out)
+
+
+def crashes(depth: int, seconds: float | None, seed: int, share: tuple[int, int]) -> Outcome:
+    from laboratory.explore import explore
+
+    counts = explore(depth, seconds=seconds, seed=seed, share=share)
+    return _of_laboratory(counts, what=f"sequences of {depth} actions")
+
+
+def wandering(seconds: float, seed: int, share: tuple[int, int]) -> Outcome:
+    from laboratory.wander import explore_random
+
+    return _of_laboratory(explore_random(seconds=seconds, seed=seed, share=share), what="runs")
+
+
+def refusals(depth: int, seconds: float | None, share: tuple[int, int]) -> Outcome:
+    from laboratory.refuse import refuse
+
+    counts = refuse(depth, seconds=seconds, share=share)
+    return _of_laboratory(counts, what=f"refused calls of {depth} actions")
+
+
+def rot(step_bytes: int, durability: str) -> Outcome:
+    from laboratory.damage import damage
+
+    return _of_laboratory(damage(step_bytes, durability), what="rotten bytes")
+
+
+def damage_all(store: str, share: tuple[int, int]) -> Outcome:
+    from damage.torture import flip_all
+
+    return _of_damage(flip_all(store, share))
+
+
+def damage_some(store: str, seed: int, count: int) -> Outcome:
+    from damage.torture import sample
+
+    return _of_damage(sample(store, seed, count, (seed % 9, 9)))
+
+
+def _of_damage(counts: object) -> Outcome:
+    from damage.torture import Counts
+
+    assert isinstance(counts, Counts)
+    figures = {BITS: counts.bits, CUTS: counts.cuts, FILES: counts.files}
+    return Outcome(figures, counts.violations)
+
+
+def fuzzing(inputs: int, seed: int, seconds: float | None) -> Outcome:
+    from fuzz.driver import fuzz
+
+    counts = fuzz(inputs, seed, seconds)
+    left_out = [] if counts.engine == "atheris" else ["fuzzing: atheris is not installed"]
+    return Outcome({INPUTS: counts.inputs}, counts.violations, left_out)
+
+
+def mutant(number: int) -> Outcome:
+    from laboratory.mutants import MUTANTS as KNOWN
+    from laboratory.mutants import run
+
+    one = KNOWN[number]
+    caught = bool(run(one).violation)
+    return Outcome({MUTANTS: caught}, [] if caught else [f"the mutant {one.name!r} survived"])
+
+
+# ---------------------------------------------------------------- on the kernel
+
+
+def calls(kind: str, scenario: int, seed: int, share: float) -> Outcome:
+    from kernel.injection import inject_everywhere, why_not
+    from kernel.scenarios import SCENARIOS
+
+    if reason := why_not():
+        return Outcome(left_out=[f"system calls: {reason}"])
+    chance = random.Random(f"{kind} {scenario} {seed}")
+    counts = inject_everywhere(kind, SCENARIOS[scenario : scenario + 1], chance=chance, share=share)
+    return Outcome({CALLS: counts.faults, KILLS: counts.kills}, counts.violations)
+
+
+def power(file_system: str, rounds: int, seed: int) -> Outcome:
+    from kernel.mounts import why_not
+    from kernel.power_loss import power_loss_images
+
+    if reason := why_not(file_system):
+        return Outcome(left_out=[f"power losses on {file_system}: {reason}"])
+    counts = power_loss_images(rounds, file_system, seed=seed)
+    return Outcome({IMAGES: counts.images + counts.second}, counts.violations)
+
+
+def kills(seconds: float, seed: int) -> Outcome:
+    from kernel.soak import soak
+
+    counts = soak(seconds, seed=seed)
+    return Outcome({KILLS: counts.kills, SAVES: counts.saves}, counts.violations)
+
+
+# ---------------------------------------------------------------- how much of what
+
+
+def tasks(plan: Plan) -> Iterator[Task]:
+    """Every task of a torture; those that must come to their end first."""
+    yield from _mutants()
+    yield from _damage(plan)
+    yield from _kernel(plan)
+    yield from _memory(plan)
+
+
+def _mutants() -> Iterator[Task]:
+    from laboratory.mutants import MUTANTS as KNOWN
+
+    for number in range(len(KNOWN)):
+        yield Task("mutants", partial(mutant, number))
+
+
+def _damage(plan: Plan) -> Iterator[Task]:
+    from damage.golden import NAMES
+
+    for durability in ("always", "os"):
+        step_bytes = 1 if plan.is_complete else 7
+        yield Task("rot", partial(rot, step_bytes, durability))
+    for name in NAMES:
+        if plan.is_complete:
+            for part in range(_DAMAGE_SHARES):
+                yield Task("damage", partial(damage_all, name, (part, _DAMAGE_SHARES)))
+        else:
+            count = max(50, int(plan.seconds / 4))
+            yield Task("damage", partial(damage_some, name, plan.seed, count))
+
+
+def _kernel(plan: Plan) -> Iterator[Task]:
+    from kernel.injection import KINDS
+    from kernel.scenarios import SCENARIOS
+
+    share = 1.0 if plan.is_complete else min(1.0, 0.04 * plan.seconds / 1200)
+    for kind in KINDS:
+        for scenario in range(len(SCENARIOS)):
+            yield Task("calls", partial(calls, kind, scenario, plan.seed, share))
+    rounds = max(4, int(plan.seconds / 100))
+    for name in ("ext4", "xfs", "btrfs"):
+        yield Task("power", partial(power, name, rounds, plan.seed))
+    yield Task("kills", partial(kills, plan.share(0.06), plan.seed))
+
+
+def _memory(plan: Plan) -> Iterator[Task]:
+    inputs = int(plan.seconds * 600)
+    yield Task("fuzzing", partial(fuzzing, inputs, plan.seed, plan.share(0.25)))
+    for job in range(plan.jobs):
+        part = (job, plan.jobs)
+        yield Task("crashes", partial(crashes, 1, None, plan.seed, part))
+        yield Task("refusals", partial(refusals, 2, plan.share(0.12), part))
+        yield Task("wandering", partial(wandering, plan.share(0.15), plan.seed, part))
+        yield Task("crashes", partial(crashes, 4, plan.share(0.25), plan.seed, part))
+
+
+_DAMAGE_SHARES = 16
