@@ -23,6 +23,8 @@ CHECKPOINT_BYTES = 9216
 """At least a slot and some entries: a journal that is cut must not lose its headers."""
 JOURNAL_BYTES = 8192 + 4 * 512
 ROLL_BYTES = 1500
+_PID = 0x0102_0304
+"""The process id that every writer leaves in the lock file."""
 _START_US = 1_700_000_000_000_000
 
 
@@ -38,15 +40,17 @@ class Chance:
 
     def restart(self, stage: int) -> None:
         self._count = stage << 32
+        # The maker of ids remembers the last one; they must not depend on what was made before.
+        clock._last_ms = clock._last_counter = 0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """What happens inside leaves no trace in what comes after."""
-        count = self._count
+        before = self._count, clock._last_ms, clock._last_counter
         try:
             yield
         finally:
-            self._count = count
+            self._count, clock._last_ms, clock._last_counter = before
 
     def urandom(self, size: int) -> bytes:
         self._count += 1
@@ -97,8 +101,10 @@ def laboratory() -> Iterator[None]:
         # One boot here is a number that the disk counts, see CrashingDisk.identity.
         patch.setattr(opened, "dependable_boot_id", lambda root: "boot")
         patch.setattr(os, "urandom", CHANCE.urandom)
+        patch.setattr(os, "getpid", lambda: _PID)
         patch.setattr(clock, "time", SimpleNamespace(time_ns=CHANCE.time_ns))
         patch.setattr(clock, "_last_ms", 0)
+        patch.setattr(clock, "_last_counter", 0)
         patch.setattr(logging.getLogger("msgstore"), "disabled", True)
         yield
 

@@ -81,9 +81,9 @@ def _filled() -> World:
 def _check(
     name: str, before: CrashingDisk, one: Damage, world: World, kept: str, counts: Counts
 ) -> None:
-    counts.states += 1
     disk = before.killed()
     one.apply(disk)
+    counts.met(name, disk)
     damaged = disk.content()
     CHANCE.restart(1)
     try:

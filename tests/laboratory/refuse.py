@@ -177,10 +177,10 @@ def _again_if_closed(world: World, act: Callable[[World], None]) -> None:
         act(world)
 
 
-def replay(name: str) -> Counts:
-    """Refuses the same call in the same way once more."""
+def replay(name: str, counts: Counts | None = None) -> Counts:
+    """Refuses the same call in the same way once more, and checks the state with this id."""
     _, durability, sequence, call, *_ = name.split("/")
-    counts = Counts()
+    counts = counts or Counts()
     with laboratory():
         for case in cases(durability, sequence, reads=True):
             if case.name.endswith(f"/{call}"):

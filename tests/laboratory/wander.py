@@ -58,8 +58,9 @@ def wander(seed: int, number: int, counts: Counts) -> None:
             run.walk()
 
 
-def replay(name: str) -> Counts:
-    counts = Counts()
+def replay(name: str, counts: Counts | None = None) -> Counts:
+    """Makes the whole run once more that a state with this id belongs to."""
+    counts = counts or Counts()
     _, seed, number, *_ = name.split("/")
     wander(int(seed), int(number), counts)
     return counts
@@ -200,10 +201,10 @@ class _Run:
         power = self.chance.random() < 0.7
         disk = moment.disk.power_loss(at_random(name)) if power else moment.disk
         self.crashes += 1
+        self.counts.met(f"{name}/crash", disk)
         found = self.claims.check(
             disk, moment.expected, power=power, stage=_STAGE + self.crashes * 100
         )
-        self.counts.states += 1
         states, floor = self._known_after(moment, found, power)
         CHANCE.restart(_STAGE + self.crashes * 100 + 50)
         made = self.world.made
