@@ -11,7 +11,14 @@ import time
 from zlib import crc32
 
 from laboratory.actions import World
-from laboratory.bench import CHANCE, full_journal, laboratory, sync_all_preferred
+from laboratory.bench import (
+    CHANCE,
+    CHECKPOINT_BYTES,
+    CHECKPOINT_BYTES_MAX,
+    full_journal,
+    laboratory,
+    sync_all_preferred,
+)
 from laboratory.claims import Claims, Violation, insist, look
 from laboratory.expected import State
 from laboratory.explore import Counts, Inspection
@@ -81,10 +88,14 @@ class _Run:
         self.inspection.recoveries_every = 64
         self.claims = Claims(self.durability)
         CHANCE.restart(_STAGE)
-        self.world = World(CrashingDisk(), self._durability())
+        self.world = World(CrashingDisk(), self._durability(), checkpoint_bytes=self._mark())
 
     def _durability(self) -> str:
         return self.chance.choice(self.durabilities)
+
+    def _mark(self) -> int:
+        """Where a store makes its checkpoints: often further on than the one that looks at it."""
+        return self.chance.choice((CHECKPOINT_BYTES, CHECKPOINT_BYTES_MAX))
 
     def walk(self) -> None:
         for step in range(STEPS):
@@ -147,7 +158,7 @@ class _Run:
         elif pick == "o":
             world.reopen()
         elif pick == "x":
-            world.take_turns(self._durability())
+            world.take_turns(self._durability(), self._mark())
 
     def _checkpoint(self) -> None:
         before = len(self.world.states) - 1
@@ -208,7 +219,7 @@ class _Run:
         states, floor = self._known_after(moment, found, power)
         CHANCE.restart(_STAGE + self.crashes * 100 + 50)
         made = self.world.made
-        self.world = World(disk, self._durability(), states, floor)
+        self.world = World(disk, self._durability(), states, floor, self._mark())
         self.world.made = made
 
     def _known_after(
