@@ -15,8 +15,8 @@ from laboratory.wander import explore_random
 
 _EXPERIMENTS: tuple[Callable[[], Counts], ...] = (
     lambda: explore(1, ("always", "os"), until_found=True),
-    lambda: damage(step_bytes=11, until_found=True),
-    lambda: damage(step_bytes=11, durability="os", until_found=True),
+    lambda: damage(11, "always", until_found=True),
+    lambda: damage(11, "os", until_found=True),
     lambda: refuse(1, reads=False, until_found=True),
     lambda: explore(2, ("always", "os"), seconds=60, until_found=True),
     lambda: explore_random(seconds=60, until_found=True),
@@ -27,7 +27,7 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`. If nothing is found there, everything is tried.
+    `damage/always`; or a seed: `wander/1`. If nothing is found there, everything is tried.
     """
     counts = Counts()
     for step in _steps(place):
@@ -48,6 +48,8 @@ def _steps(place: str) -> Iterator[Callable[[], Counts]]:
 def _at(experiment: str, durability: str, sequence: str = "") -> Counts:
     if experiment == "damage":
         return damage(11, durability, until_found=True)
+    if experiment == "wander":
+        return explore_random(states=4_000, seed=int(durability), until_found=True)
     counts = Counts()
     with laboratory():
         if experiment == "explore":

@@ -47,9 +47,12 @@ def test_long_random_runs() -> None:
     assert counts.violations == []
 
 
-def test_rot() -> None:
+@pytest.mark.parametrize("durability", ["always", "os"])
+def test_rot(durability: str) -> None:
     """No damaged byte of any file goes unnoticed where it matters; what refuses changes nothing."""
-    assert damage(step_bytes=13).violations == []
+    counts = damage(13, durability)
+    assert counts.violations == []
+    assert counts.states > 1_000
 
 
 # ---------------------------------------------------------------- the laboratory itself
