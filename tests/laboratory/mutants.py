@@ -661,7 +661,7 @@ def _hunt(folder: str, place: str) -> tuple[str, int]:
         timeout=_SECONDS_MAX,
         check=False,
     )
-    if done.returncode:
-        return f": breaks down: {done.stderr.strip().splitlines()[-1]}", 0
+    if done.returncode:  # what the engine raises is a find, and ends well: see `hunt`
+        raise RuntimeError(f"the hunt at {place} itself broke:\n{done.stderr.strip()}")
     violation, states = json.loads(done.stdout)
     return violation, states
