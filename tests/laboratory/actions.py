@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from laboratory.bench import CHANCE, CHECKPOINT_BYTES, LaboratoryStore, full_journal
+from laboratory.claims import insist, look
 from laboratory.expected import EMPTY, OWN_ID, Expected, Saved, State, content_of
 from msgstore import Message, OutcomeUnknown, StoreUnavailable
 from msgstore.testing.crashing_disk import CrashingDisk
@@ -162,6 +163,11 @@ class World:
             self.store = LaboratoryStore(self.disk, durability, checkpoint_bytes)
         else:
             self.durability, self.store = self._waiting.pop(0)
+
+    def look_by_all(self) -> None:
+        """Objects that were opened long ago see what the last one has saved."""
+        for _, store in [*self._waiting, (self.durability, self.store)]:
+            insist(look(store) == self.state, "seen by all", "an older object sees something else")
 
     def flush(self) -> None:
         self.store.flush()

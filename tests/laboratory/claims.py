@@ -8,7 +8,16 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from laboratory.bench import CHANCE, LaboratoryStore
-from laboratory.expected import EMPTY, Expected, Run, Saved, State, content_of, saved_of
+from laboratory.expected import (
+    EMPTY,
+    OWN_ID,
+    Expected,
+    Run,
+    Saved,
+    State,
+    content_of,
+    saved_of,
+)
 from msgstore import NO_SESSION, Message, MsgStoreError, PositionalMessage
 from msgstore.format.names import CATALOG, INDEX, SESSIONS, STREAMS
 from msgstore.testing.crashing_disk import (
@@ -272,6 +281,7 @@ class Claims:
         streams = [*dict.fromkeys(saved.stream_id for saved in state.messages), AFTER_STREAM]
         after = state
         try:
+            self._save_known_again(store, state)
             for stream_id in (streams[0], streams[-2] if len(streams) > 1 else "b", AFTER_STREAM):
                 stored = self._save_after(store, stream_id)
                 after = after.with_messages((stored,))
@@ -283,6 +293,17 @@ class Claims:
         again = again.power_loss(keep_nothing)
         CHANCE.restart(stage + 48)
         insist(look(self._open(again)) == after, "takes new saves", "a power loss takes them")
+
+    def _save_known_again(self, store: LaboratoryStore, state: State) -> None:
+        """An id is stored once: whoever does not know whether a save stood saves it again."""
+        own = [s for s in store.get_all_messages() if (s.message.id or "").startswith(OWN_ID)]
+        for stored in own[-2:]:
+            result = store.save_message(
+                stored.stream_id, stored.message, message_type=stored.message_type.value
+            )
+            insist(result.first_position == stored.position, "an id is stored once", f"{result}")
+        total = store.get_stats().total_messages
+        insist(total == len(state.messages), "an id is stored once", f"{total} messages")
 
     def _save_after(self, store: LaboratoryStore, stream_id: str) -> Saved:
         message = Message("After", {"in": stream_id})

@@ -1,7 +1,8 @@
 """The disk refuses calls: each call of an action in turn, in every way, and then life goes on.
 
 An id is `refuse/always/c/17.eio-all/…`: durability, actions, the call of the last action and how it
-was refused; then a moment and its outcome as in `explore`, or `same` or `other` for who went on.
+was refused; then a moment and its outcome as in `explore`, or `same` or `other` for who went on, and
+`same-settled` for what stood when the next writer had entered.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from laboratory.claims import Violation, insist, look
 from laboratory.explore import Counts, Inspection, begun_once, sequences
 from laboratory.outcomes import Film, at_random
 from msgstore import MsgStoreError, StoreClosed, StoreUnavailable
-from msgstore.testing.crashing_disk import Fault, Operation, keep_all
+from msgstore.testing.crashing_disk import Fault, Operation, keep_all, keep_nothing
 
 READS = ("read", "size", "list", "identity")
 _WAYS: dict[str, tuple[tuple[str, Fault], ...]] = {
@@ -35,8 +36,14 @@ _WAYS: dict[str, tuple[tuple[str, Fault], ...]] = {
 }
 _OTHER_WAYS = (("eio", Fault(errno.EIO)), ("enospc", Fault(errno.ENOSPC)))
 _CHANGES = ("write", "truncate", "sync", "sync_folder", "sync_all", "create", "rename", "remove")
-_ALSO = {"eio-for-good": _CHANGES, "enospc-for-good": _CHANGES, "eio-and-syncs": ("sync",)}
-"""What is refused from then on, too."""
+_ALSO = {
+    "eio-for-good": _CHANGES,
+    "enospc-for-good": _CHANGES,
+    "eio-and-syncs": ("sync",),
+    "eio-too-late": ("sync",),
+}
+"""What is refused from then on, too. `too-late`: the first sync has brought everything to the disk, and
+those after it nothing, so that what should have been struck out there stands."""
 _KEEPS = ("nothing", "all")
 _RECOVERIES_CRASHED_EVERY = 48
 
@@ -76,7 +83,7 @@ class Case:
         for who in ("same", "other"):
             try:
                 world = self._refused(inspection if who == "same" else None)
-                _go_on(world, who == "other")
+                self._go_on(world, who, inspection)
             except Violation as violation:
                 counts.found(f"{self.name}/{who}", violation)
             except (MsgStoreError, AssertionError, LookupError, ValueError) as error:
@@ -98,6 +105,28 @@ class Case:
             inspection.inspect(self.name, [m for m in moments if not m.is_torn])
         return world
 
+    def _go_on(self, world: World, who: str, inspection: Inspection) -> None:
+        """Saves, a checkpoint, and saves again: by the same object as long as it takes them."""
+        if who == "other":
+            world.reopen()
+        if world.under_way is not None:
+            self._settle(world, who, inspection)
+        for letter in "scns":
+            _again_if_closed(world, ACTIONS[letter])
+        insist(look(world.store) == world.state, "goes on after an error", "reads something else")
+
+    def _settle(self, world: World, who: str, inspection: Inspection) -> None:
+        """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
+        allowed = [world.state, world.under_way]
+        _again_if_closed(world, lambda world: world.store.enter())
+        found = look(world.store)
+        insist(found in allowed, "outcome unknown", "it is neither there nor not")
+        world.settle(found)
+        if world.durability == "always":
+            world.is_durable()
+        film = Film(world.disk, world.expected)
+        inspection.inspect(f"{self.name}/{who}-settled", film.stop())
+
 
 class _Calls:
     """Counts the calls of an action, and refuses one of them, and of those after it the kinds `also`."""
@@ -118,7 +147,8 @@ class _Calls:
             return None
         if self._refused_at is None:
             self._refused_at = operation.number - self._operations_before
-        return self._fault
+            return self._fault
+        return self._fault._replace(keep=keep_nothing)
 
     def moments_before(self, film: Film) -> int:
         """How many of its moments were over before anything was refused."""
@@ -139,7 +169,8 @@ def cases(durability: str, sequence: str, reads: bool) -> Iterator[Case]:
             yield Case(durability, sequence, number, way, fault)
         for way in _ALSO:
             code = errno.ENOSPC if way.startswith("enospc") else errno.EIO
-            yield Case(durability, sequence, number, way, Fault(code))
+            keep = keep_all if way == "eio-too-late" else keep_nothing
+            yield Case(durability, sequence, number, way, Fault(code, keep=keep))
 
 
 def _prepared(durability: str, sequence: str) -> World:
@@ -147,26 +178,6 @@ def _prepared(durability: str, sequence: str) -> World:
     for letter in sequence:
         ACTIONS[letter](world)
     return world
-
-
-def _go_on(world: World, other: bool) -> None:
-    """Saves, a checkpoint, and saves again: by the same object as long as it takes them."""
-    if other:
-        world.reopen()
-    if world.under_way is not None:
-        _settle(world)
-    for letter in "scns":
-        _again_if_closed(world, ACTIONS[letter])
-    insist(look(world.store) == world.state, "goes on after an error", "reads something else")
-
-
-def _settle(world: World) -> None:
-    """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
-    allowed = [world.state, world.under_way]
-    _again_if_closed(world, lambda world: world.store.enter())
-    found = look(world.store)
-    insist(found in allowed, "outcome unknown", "it is neither there nor not")
-    world.settle(found)
 
 
 def _again_if_closed(world: World, act: Callable[[World], None]) -> None:

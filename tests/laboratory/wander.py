@@ -128,7 +128,7 @@ class _Run:
             world.disk.fault = self._fault()
             self.counts.faults += 1
         try:
-            self._choose()
+            self._choose(refuses=world.disk.fault is not None)
         except StoreClosed:
             world.disk.fault = None
             world.reopen()
@@ -136,9 +136,9 @@ class _Run:
             pass
         world.disk.fault = None
 
-    def _choose(self) -> None:
+    def _choose(self, *, refuses: bool) -> None:
         world, chance = self.world, self.chance
-        pick = chance.choices("stncSEfox", weights=(30, 10, 8, 6, 5, 6, 4, 4, 8))[0]
+        pick = chance.choices("stncSEfoxl", weights=(30, 10, 8, 6, 5, 6, 4, 4, 8, 5))[0]
         if pick == "s":
             world.save(chance.choice(self.streams), *self._sizes())
         elif pick == "t":
@@ -159,6 +159,8 @@ class _Run:
             world.reopen()
         elif pick == "x":
             world.take_turns(self._durability(), self._mark())
+        elif pick == "l" and not refuses:
+            world.look_by_all()
 
     def _checkpoint(self) -> None:
         before = len(self.world.states) - 1
