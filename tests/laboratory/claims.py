@@ -282,7 +282,9 @@ class Claims:
         after = state
         try:
             self._save_known_again(store, state)
-            for stream_id in (streams[0], streams[-2] if len(streams) > 1 else "b", AFTER_STREAM):
+            order = [streams[0], streams[-2] if len(streams) > 1 else "b", AFTER_STREAM]
+            # Who saves first gets the positions of what was lost, and may stand where that stood.
+            for stream_id in order if len(state.messages) % 2 else reversed(order):
                 stored = self._save_after(store, stream_id)
                 after = after.with_messages((stored,))
             store.flush()

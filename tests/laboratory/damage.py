@@ -23,8 +23,8 @@ from laboratory.claims import Violation, look
 from laboratory.expected import State
 from laboratory.explore import Counts
 from laboratory.outcomes import KEEPS, at_random
-from msgstore import CorruptStore, MsgStoreError
-from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, SLOT_STRIDE
+from msgstore import CorruptStore, Message, MsgStoreError
+from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, SLOT_STRIDE, decode_slot
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS
 from msgstore.format.row import ROW_BYTES
 from msgstore.testing.crashing_disk import CrashingDisk, Keep, Piece, keep_all, keep_nothing
@@ -48,12 +48,15 @@ KEPT: dict[str, Keep] = {
 
 
 class Damage(NamedTuple):
-    """One change of one file. `is_last` where it falls into the journal's last entry."""
+    """One change of one file. `is_last` where it falls into the journal's last entry, `of_base` where
+    it takes what the last checkpoint left: then who recovers has to refuse, and not go on over it.
+    """
 
     name: str
     path: str
     apply: Callable[[CrashingDisk], None]
     is_last: bool = False
+    of_base: bool = False
 
 
 def damage(
@@ -147,6 +150,26 @@ def _check(
         if found is not None and found not in allowed:
             words = "not all that was durable is there, and no error says so"
             counts.found(name, Violation("damage is told", words))
+        elif one.of_base and not name.endswith("/running"):
+            counts.found(name, Violation("refused", "recovery went on over a damaged base"))
+        else:
+            _save_on(name, disk, durability, allowed, counts)
+
+
+def _save_on(
+    name: str, disk: CrashingDisk, durability: str, allowed: list[State], counts: Counts
+) -> None:
+    """Into a stream that is damaged nothing is saved, or it is saved behind all that was there."""
+    store = LaboratoryStore(disk, durability)
+    for stream_id in dict.fromkeys(saved.stream_id for saved in allowed[-1].messages):
+        revisions = [sum(s.stream_id == stream_id for s in state.messages) for state in allowed]
+        try:
+            given = store.save_message(stream_id, Message("After", {})).first_revision
+        except CorruptStore:
+            continue
+        if given not in revisions:
+            words = f"{stream_id} had {revisions}, and revision {given} was given out again"
+            counts.found(name, Violation("revisions", words))
 
 
 class _Refused(Exception):
@@ -192,6 +215,19 @@ def _damages(disk: CrashingDisk, step_bytes: int) -> Iterator[Damage]:
         size = len(content[INDEX]) - rows * ROW_BYTES
         if size > 0:
             yield Damage(f"index cut by {rows}", INDEX, _cut(INDEX, size))
+    yield from _of_base(content[JOURNAL])
+
+
+def _of_base(journal: bytes) -> Iterator[Damage]:
+    """What the last checkpoint left is cut, or its last row damaged."""
+    slots = [decode_slot(journal, at) for at in (0, SLOT_STRIDE)]
+    base = max((slot for slot in slots if slot), key=lambda slot: slot.generation)
+    ends = {INDEX: (base.rows + 1) * ROW_BYTES}
+    ends |= {SESSIONS: base.sessions_end, CATALOG: base.catalog_end}
+    for path, end in ends.items():
+        yield Damage(f"{path} cut at {end - 1}", path, _cut(path, end - 1), of_base=True)
+    for at in range(ends[INDEX] - ROW_BYTES, ends[INDEX], 5):
+        yield Damage(f"base row/{at}", INDEX, _flip(INDEX, at), of_base=True)
 
 
 def _entries(journal: bytes) -> list[int]:

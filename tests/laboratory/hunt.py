@@ -33,6 +33,8 @@ def hunt(place: str) -> tuple[str, int]:
     for step in _steps(place):
         try:
             counts.add(step())
+        except (NameError, ImportError, AttributeError):
+            raise  # no engine was broken, but its text
         except Exception as error:  # whatever a broken engine raises is a find
             counts.found(place, Violation("breaks down", repr(error)))
         if counts.violations:

@@ -506,7 +506,7 @@ MUTANTS = (
             "            return\n",
             "",
         ),
-        "refuse/always/s",
+        "refuse/always/c",
     ),
     Mutant(
         "the end of a stream is its last frame",
@@ -586,7 +586,7 @@ MUTANTS = (
             "        if self._disk.size(path) > end:\n            self._disk.truncate",
             "        if False:\n            self._disk.truncate",
         ),
-        "refuse/os/s",
+        "refuse/os/n",
     ),
     Mutant(
         "stale totals after others have saved",
@@ -608,23 +608,19 @@ MUTANTS = (
             "            known_rows += batch\n        return known_rows\n",
             "            known_rows += batch\n        return rows\n",
         ),
+        "explore/always/b",
     ),
     Mutant(
         "store.json before the files",
         "a store is made when store.json is in place, and that comes last",
-        (
-            Change(
-                "engine/create.py",
-                "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n    return",
-                "    return",
-            ),
-            Change(
-                "engine/create.py",
-                "    for path, header in headers.items():\n",
-                "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n"
-                "    for path, header in headers.items():\n",
-            ),
+        _one(
+            "engine/create.py",
+            "    lay_out(disk, identity.store_uuid)\n"
+            "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n",
+            "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n"
+            "    lay_out(disk, identity.store_uuid)\n",
         ),
+        "explore/always/",
     ),
 )
 
