@@ -282,9 +282,9 @@ class Claims:
         after = state
         try:
             self._save_known_again(store, state)
-            order = [streams[0], streams[-2] if len(streams) > 1 else "b", AFTER_STREAM]
-            # Who saves first gets the positions of what was lost, and may stand where that stood.
-            for stream_id in order if len(state.messages) % 2 else reversed(order):
+            old = [streams[-2] if len(streams) > 1 else "b", streams[0]]
+            # A new stream comes first: it gets the positions of what may stand in the old ones.
+            for stream_id in (AFTER_STREAM, AFTER_STREAM, *old):
                 stored = self._save_after(store, stream_id)
                 after = after.with_messages((stored,))
             store.flush()

@@ -27,7 +27,7 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`; or a seed: `wander/1`. If nothing is found there, everything is tried.
+    `damage/always`; how a call is refused may follow, `refuse/os/r/eio`. Or a seed: `wander/1`. If nothing is found there, everything is tried.
     """
     counts = Counts()
     for step in _steps(place):
@@ -47,7 +47,7 @@ def _steps(place: str) -> Iterator[Callable[[], Counts]]:
     yield from _EXPERIMENTS
 
 
-def _at(experiment: str, durability: str, sequence: str = "") -> Counts:
+def _at(experiment: str, durability: str, sequence: str = "", way: str = "") -> Counts:
     if experiment == "damage":
         return damage(11, durability, until_found=True)
     if experiment == "wander":
@@ -58,7 +58,8 @@ def _at(experiment: str, durability: str, sequence: str = "") -> Counts:
             crash_last(durability, sequence, Inspection(durability, counts))
             return counts
         for case in cases(durability, sequence, reads=False):
-            case.run(counts)
+            if way in ("", case.way):
+                case.run(counts)
             if counts.violations:
                 break
     return counts

@@ -91,6 +91,7 @@ MUTANTS = (
             "    return len(entry) == head.length and crc32(memoryview(entry)[8:]) == head.crc\n",
             "    return len(entry) == head.length\n",
         ),
+        "explore/always/",
     ),
     Mutant(
         "no slot CRC",
@@ -314,6 +315,7 @@ MUTANTS = (
             "(*ends.sizes.items(), (INDEX, (ends.rows + 1) * ROW_BYTES)):",
             "ends.sizes.items():",
         ),
+        "explore/os/",
     ),
     Mutant(
         "only the index is cut in recovery",
@@ -506,7 +508,7 @@ MUTANTS = (
             "            return\n",
             "",
         ),
-        "refuse/always/c",
+        "refuse/always/c/eio-too-late",
     ),
     Mutant(
         "the end of a stream is its last frame",
@@ -516,7 +518,7 @@ MUTANTS = (
             "        return row if there == here else None\n",
             "        return row\n",
         ),
-        "explore/os/s",
+        "explore/os/ct",
     ),
     Mutant(
         "a reader's own mark ends the journal",
@@ -586,7 +588,7 @@ MUTANTS = (
             "        if self._disk.size(path) > end:\n            self._disk.truncate",
             "        if False:\n            self._disk.truncate",
         ),
-        "refuse/os/n",
+        "refuse/os/n/short",
     ),
     Mutant(
         "stale totals after others have saved",

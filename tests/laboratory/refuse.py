@@ -113,7 +113,9 @@ class Case:
             self._settle(world, who, inspection)
         for letter in "scns":
             _again_if_closed(world, ACTIONS[letter])
-        insist(look(world.store) == world.state, "goes on after an error", "reads something else")
+            if letter != "c":
+                words = "reads something else"
+                insist(look(world.store) == world.state, "goes on after an error", words)
 
     def _settle(self, world: World, who: str, inspection: Inspection) -> None:
         """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
