@@ -27,7 +27,8 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`; how a call is refused may follow, `refuse/os/r/eio`. Or a seed: `wander/1`. If nothing is found there, everything is tried.
+    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`. Or it is a seed: `wander/1`.
+    If nothing is found there, everything is tried.
     """
     counts = Counts()
     for step in _steps(place):

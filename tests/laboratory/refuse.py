@@ -8,6 +8,7 @@ was refused; then a moment and its outcome as in `explore`, or `same` or `other`
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
@@ -51,20 +52,34 @@ _RECOVERIES_CRASHED_EVERY = 48
 def refuse(
     depth: int,
     durabilities: Sequence[str] = ("always", "os"),
+    seconds: float | None = None,
     share: tuple[int, int] = (0, 1),
     until_found: bool = False,
     reads: bool = True,
 ) -> Counts:
-    """Refuses every call of the last action of all sequences of up to `depth` actions."""
+    """Refuses every call of the last action of all sequences of up to `depth` actions, in every way.
+
+    `share` (i, n): every n-th of these cases. `complete` says whether `seconds` were enough.
+    """
     counts = Counts()
+    deadline = None if seconds is None else time.monotonic() + seconds
     with laboratory():
-        for number, (durability, sequence) in enumerate(sequences(depth, durabilities)):
-            if number % share[1] == share[0] and sequence:
-                for case in cases(durability, sequence, reads):
-                    case.run(counts)
-                    if until_found and counts.violations:
-                        return counts
+        for number, case in enumerate(_all_cases(depth, durabilities, reads)):
+            if number % share[1] != share[0]:
+                continue
+            if deadline is not None and time.monotonic() > deadline:
+                counts.complete = False
+                break
+            case.run(counts)
+            if until_found and counts.violations:
+                break
     return counts
+
+
+def _all_cases(depth: int, durabilities: Sequence[str], reads: bool) -> Iterator[Case]:
+    for durability, sequence in sequences(depth, durabilities):
+        if sequence:
+            yield from cases(durability, sequence, reads)
 
 
 class Case:

@@ -22,7 +22,7 @@ from msgstore.testing.crashing_disk import CrashingDisk
 
 def test_every_action_crashed_everywhere() -> None:
     """Each single action, and the making of a store, cut off anywhere: nothing promised is broken."""
-    counts = explore(1)
+    counts = explore(1, ("always", "os"))
     assert counts.violations == []
     assert counts.complete
     assert counts.states > 10_000
@@ -30,27 +30,27 @@ def test_every_action_crashed_everywhere() -> None:
 
 def test_a_share_of_all_pairs() -> None:
     """Of two actions in a row, the second cut off anywhere."""
-    counts = explore(2, share=(0, 20))
+    counts = explore(2, share=(0, 100))
     assert counts.violations == []
 
 
 def test_refused_calls() -> None:
     """A call that the disk refuses fails as it says, and the store goes on."""
-    counts = refuse(1, share=(1, 5))
+    counts = refuse(1, share=(4, 13))
     assert counts.violations == []
     assert counts.faults > 100
 
 
 def test_long_random_runs() -> None:
     """Dozens of actions by several objects, with faults and crashes in between."""
-    counts = explore_random(states=2_000, seed=1)
+    counts = explore_random(states=1_000, seed=1)
     assert counts.violations == []
 
 
 @pytest.mark.parametrize("durability", ["always", "os"])
 def test_rot(durability: str) -> None:
     """No damaged byte of any file goes unnoticed where it matters; what refuses changes nothing."""
-    counts = damage(13, durability)
+    counts = damage(17, durability)
     assert counts.violations == []
     assert counts.states > 1_000
 
@@ -103,9 +103,8 @@ def test_an_id_names_one_refusal() -> None:
 
 
 RUNS = """
-from laboratory.explore import explore
 from laboratory.wander import explore_random
-print(explore_random(states=1, seed=3), explore(1, ("os",), share=(5, 11)))
+print(explore_random(states=1, seed=3))
 """
 
 
@@ -123,7 +122,7 @@ def test_runs_repeat_themselves() -> None:
         for seed in ("1", "2")
     )
     assert one == other
-    assert one.startswith(f"{wandering.replay('wander/3/0')}")
+    assert one == f"{wandering.replay('wander/3/0')}\n"
 
 
 # ---------------------------------------------------------------- mutants
