@@ -133,6 +133,8 @@ class Segments:
 
     def _last_record(self, stream_id: str, segment: int, size: int, rows: int) -> _Found | None:
         """Steps back over what is not visible yet; where that fails, walks from the front."""
+        if size < 0:  # a power loss may have kept a segment of no commit, and not the one before it
+            return self._last_record_from_front(stream_id, segment, 0, rows)
         path = segment_path(stream_id, segment)
         end = size
         tail_start = max(0, end - _TAIL_BYTES)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from laboratory.bench import CHANCE, LaboratoryStore, full_journal
+from laboratory.bench import CHANCE, CHECKPOINT_BYTES, LaboratoryStore, full_journal
+from laboratory.claims import insist, look
 from laboratory.expected import EMPTY, OWN_ID, Expected, Saved, State, content_of
 from msgstore import Message, OutcomeUnknown, StoreUnavailable
 from msgstore.testing.crashing_disk import CrashingDisk
@@ -25,6 +26,7 @@ class World:
         durability: str,
         states: tuple[State, ...] = (EMPTY,),
         floor: int = 0,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
     ) -> None:
         self.disk = disk
         self.durability = durability
@@ -37,7 +39,8 @@ class World:
         self.made = len(states[-1].messages) + 1000 * disk.boots
         self._expected: Expected | None = None
         self._waiting: list[tuple[str, LaboratoryStore]] = []
-        self.store = LaboratoryStore(disk, durability)
+        self._checkpoint_bytes = checkpoint_bytes
+        self.store = LaboratoryStore(disk, durability, checkpoint_bytes)
 
     # ------------------------------------------------------------ what is known
 
@@ -150,15 +153,21 @@ class World:
         )
         self.session = self._session_id = None
 
-    def take_turns(self, durability: str) -> None:
+    def take_turns(self, durability: str, checkpoint_bytes: int) -> None:
         """The next object takes its turn, or a new one; none of them is closed."""
         self.store.use_session(None)
         self.session = self._session_id = None
         self._waiting.append((self.durability, self.store))
         if len(self._waiting) < _OBJECTS_MAX:
-            self.durability, self.store = durability, LaboratoryStore(self.disk, durability)
+            self.durability = durability
+            self.store = LaboratoryStore(self.disk, durability, checkpoint_bytes)
         else:
             self.durability, self.store = self._waiting.pop(0)
+
+    def look_by_all(self) -> None:
+        """Objects that were opened long ago see what the last one has saved."""
+        for _, store in [*self._waiting, (self.durability, self.store)]:
+            insist(look(store) == self.state, "seen by all", "an older object sees something else")
 
     def flush(self) -> None:
         self.store.flush()
@@ -167,7 +176,7 @@ class World:
     def reopen(self) -> None:
         """Another process goes on."""
         self.store.close()
-        self.store = LaboratoryStore(self.disk, self.durability)
+        self.store = LaboratoryStore(self.disk, self.durability, self._checkpoint_bytes)
         self.session = self._session_id = None
 
 

@@ -21,8 +21,12 @@ from msgstore.testing.crashing_disk import CrashingDisk, CrashingLock
 
 CHECKPOINT_BYTES = 9216
 """At least a slot and some entries: a journal that is cut must not lose its headers."""
+CHECKPOINT_BYTES_MAX = 3 * CHECKPOINT_BYTES
+"""Stores whose writers make their checkpoints at other marks share a disk; none goes beyond this."""
 JOURNAL_BYTES = 8192 + 4 * 512
 ROLL_BYTES = 1500
+_PID = 0x0102_0304
+"""The process id that every writer leaves in the lock file."""
 _START_US = 1_700_000_000_000_000
 
 
@@ -38,15 +42,17 @@ class Chance:
 
     def restart(self, stage: int) -> None:
         self._count = stage << 32
+        # The maker of ids remembers the last one; they must not depend on what was made before.
+        clock._last_ms = clock._last_counter = 0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """What happens inside leaves no trace in what comes after."""
-        count = self._count
+        before = self._count, clock._last_ms, clock._last_counter
         try:
             yield
         finally:
-            self._count = count
+            self._count, clock._last_ms, clock._last_counter = before
 
     def urandom(self, size: int) -> bytes:
         self._count += 1
@@ -64,17 +70,36 @@ CHANCE = Chance()
 
 
 class LaboratoryStore(FileMessageStore):
-    """The real store; only the disk and the lock are others, and no timer syncs behind its back."""
+    """The real store; only the disk and the lock are others, and no timer syncs behind its back.
 
-    def __init__(self, disk: CrashingDisk, durability: Durability | None) -> None:
+    `checkpoint_bytes` is the mark of this store alone, as if it came with another version's code.
+    """
+
+    def __init__(
+        self,
+        disk: CrashingDisk,
+        durability: Durability | None,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+    ) -> None:
         self._under = disk
+        self._checkpoint_bytes = checkpoint_bytes
+        self.use_mark()
         super().__init__(disk.root, durability=durability, clock=CHANCE.now_us)
 
     def _make_disk(self) -> Disk:
         return self._under
 
     def _make_lock(self) -> CrashingLock:
-        return CrashingLock(self._under, LOCK)
+        return _Lock(self)
+
+    @property
+    def under(self) -> CrashingDisk:
+        return self._under
+
+    def use_mark(self) -> None:
+        """From now on the engine's mark is that of this store."""
+        for module in (writer, journal):
+            module.JOURNAL_BYTES_CHECKPOINT = self._checkpoint_bytes
 
     def _sync_soon(self) -> None:
         """Durability `batch`: the action `flush` stands for the timer."""
@@ -84,12 +109,25 @@ class LaboratoryStore(FileMessageStore):
         self._recover()
 
 
+class _Lock(CrashingLock):
+    """Who has it works by the mark of its own store."""
+
+    def __init__(self, store: LaboratoryStore) -> None:
+        super().__init__(store.under, LOCK)
+        self._store = store
+
+    def acquire(self, *, shared: bool = False) -> None:
+        super().acquire(shared=shared)
+        self._store.use_mark()
+
+
 @contextmanager
 def laboratory() -> Iterator[None]:
     """Inside it stores are small, and everything that happens happens again in the next run."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (writer, journal):
             patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", CHECKPOINT_BYTES)
+        patch.setattr(journal, "GENERATION_BYTES_MAX", CHECKPOINT_BYTES_MAX)
         for module in (journal, create):
             patch.setattr(module, "JOURNAL_BYTES_FIRST", JOURNAL_BYTES)
         for module in (commit, segments):
@@ -97,8 +135,10 @@ def laboratory() -> Iterator[None]:
         # One boot here is a number that the disk counts, see CrashingDisk.identity.
         patch.setattr(opened, "dependable_boot_id", lambda root: "boot")
         patch.setattr(os, "urandom", CHANCE.urandom)
+        patch.setattr(os, "getpid", lambda: _PID)
         patch.setattr(clock, "time", SimpleNamespace(time_ns=CHANCE.time_ns))
         patch.setattr(clock, "_last_ms", 0)
+        patch.setattr(clock, "_last_counter", 0)
         patch.setattr(logging.getLogger("msgstore"), "disabled", True)
         yield
 

@@ -1,10 +1,14 @@
-"""Rot: every file of a store is damaged, place by place; nothing acknowledged may go silently.
+"""Rot: every file of a store is damaged, place by place; nothing durable may go silently.
 
-With `always`, a damaged store either holds everything that was acknowledged, or says what is wrong
-(CorruptStore) and has changed nothing. The one thing that cannot be told (docs/guarantees.md): if
-only the journal had reached the disk and its last entry rots, that entry is taken for a torn one.
+A damaged store either holds everything that was durable, up to the border of a commit (with
+`always`, all that was acknowledged), or says what is wrong (CorruptStore) and has changed nothing.
+The one thing that cannot be told (docs/guarantees.md): what only the journal knows. An entry that
+was synced looks like a torn one when it rots, unless a later entry, a row or the hint that knows of
+the sync has reached the disk; with `always` that is the last entry, with `os` what the last flush
+has synced.
 
-An id is `damage/journal/8292/nothing`: file, byte, and what else had reached the disk.
+An id is `damage/always/journal/8292/nothing`: durability, file, byte, and what had reached the disk
+besides what was synced; `running` is a process that was killed, on a machine that goes on.
 """
 
 from __future__ import annotations
@@ -18,15 +22,15 @@ from laboratory.bench import CHANCE, LaboratoryStore, laboratory
 from laboratory.claims import Violation, look
 from laboratory.expected import State
 from laboratory.explore import Counts
-from laboratory.outcomes import KEEPS
-from msgstore import CorruptStore, MsgStoreError
-from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, SLOT_STRIDE
+from laboratory.outcomes import KEEPS, at_random
+from msgstore import CorruptStore, Message, MsgStoreError
+from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, SLOT_STRIDE, decode_slot
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS
 from msgstore.format.row import ROW_BYTES
 from msgstore.testing.crashing_disk import CrashingDisk, Keep, Piece, keep_all, keep_nothing
 
-SEQUENCE = "sntEcbsnEs"
-"""A generation that was ended, and one of several entries after it."""
+SEQUENCES = {"always": "sntEcbsnEs", "os": "sntEcbsfnEs"}
+"""A generation that was ended, and one of several entries after it; of `os` some are flushed."""
 _STEP_BYTES = 7
 
 
@@ -39,79 +43,143 @@ KEPT: dict[str, Keep] = {
     "nothing": keep_nothing,
     "hint": _journal_and_hint,
     "index": KEEPS["index"],
+    "some": at_random("damage"),
 }
 
 
 class Damage(NamedTuple):
-    """One change of one file. `is_last` where it falls into the journal's last entry."""
+    """One change of one file. `is_last` where it falls into the journal's last entry, `of_base` where
+    it takes what the last checkpoint left: then who recovers has to refuse, and not go on over it.
+    """
 
     name: str
     path: str
     apply: Callable[[CrashingDisk], None]
     is_last: bool = False
+    of_base: bool = False
 
 
-def damage(step_bytes: int = _STEP_BYTES, until_found: bool = False) -> Counts:
+def damage(
+    step_bytes: int = _STEP_BYTES,
+    durability: str = "always",
+    until_found: bool = False,
+    only: str | None = None,
+) -> Counts:
     """Damages every `step_bytes`th byte of each file, and every structure as a whole."""
     counts = Counts()
     with laboratory():
-        world = _filled()
-        for kept, keep in KEPT.items():
-            lost_power = world.disk.power_loss(keep)
-            for one in _damages(lost_power, step_bytes):
-                _check(f"damage/{one.name}/{kept}", lost_power, one, world, kept, counts)
-                if until_found and counts.violations:
-                    return counts
-        for one in _damages(world.disk, step_bytes):
-            if one.path != JOURNAL:
-                _check(f"damage/{one.name}/running", world.disk, one, world, "running", counts)
-                if until_found and counts.violations:
-                    return counts
+        for name, before, one, allowed in _cases(step_bytes, durability):
+            if only in (None, name):
+                _check(name, before, one, durability, allowed, counts)
+            if until_found and counts.violations:
+                break
     return counts
 
 
+def replay(name: str) -> Counts:
+    """Does the damage with this id once more."""
+    return damage(step_bytes=1, durability=name.split("/")[1], only=name)
+
+
+Case = tuple[str, CrashingDisk, "Damage", list[State]]
+
+
+def _cases(step_bytes: int, durability: str) -> Iterator[Case]:
+    """Every damage with its id, the disk before it, and what may be found without an error."""
+    filled = _filled(durability)
+    for kept, keep in KEPT.items():
+        lost_power = filled.world.disk.power_loss(keep)
+        for one in _damages(lost_power, step_bytes):
+            allowed = filled.allowed(one, kept)
+            yield f"damage/{durability}/{one.name}/{kept}", lost_power, one, allowed
+    for one in _damages(filled.world.disk, step_bytes):
+        if one.path != JOURNAL:
+            name = f"damage/{durability}/{one.name}/running"
+            yield name, filled.world.disk, one, [filled.world.state]
+
+
+class _Filled(NamedTuple):
+    """A store; `checkpoint` says how many of its states the last checkpoint has on the disk."""
+
+    world: World
+    checkpoint: int
+
+    def allowed(self, damage: Damage, kept: str) -> list[State]:
+        """What may be found after a power loss and this damage."""
+        world, floor = self.world, self.world.floor
+        if kept in ("nothing", "index", "some"):  # it may be that no hint tells what was synced
+            if world.durability != "always":
+                floor = self.checkpoint
+            elif damage.is_last and kept != "index":
+                floor -= 1
+        return list(world.states[floor:])
+
+
 @cache
-def _filled() -> World:
-    world = continued(begun("always"))
-    for letter in SEQUENCE:
+def _filled(durability: str) -> _Filled:
+    world, checkpoint = continued(begun(durability)), 0
+    for letter in SEQUENCES[durability]:
+        if letter == "c":
+            checkpoint = len(world.states) - 1
         ACTIONS[letter](world)
-    return world
+    return _Filled(world, checkpoint)
 
 
 def _check(
-    name: str, before: CrashingDisk, one: Damage, world: World, kept: str, counts: Counts
+    name: str,
+    before: CrashingDisk,
+    one: Damage,
+    durability: str,
+    allowed: list[State],
+    counts: Counts,
 ) -> None:
-    counts.states += 1
     disk = before.killed()
     one.apply(disk)
+    counts.met(name, disk)
     damaged = disk.content()
     CHANCE.restart(1)
     try:
-        found = _read(disk)
+        found = _read(disk, durability)
     except _Refused:
         unchanged = _without_holder(disk.content()) == _without_holder(damaged)
         if not unchanged:
             counts.found(name, Violation("refused unchanged", "it refused, and changed files"))
-        return
     except Violation as violation:
         counts.found(name, violation)
-        return
-    allowed = [None, world.state]
-    if one.is_last and kept == "nothing":
-        allowed.append(world.states[-2])
-    if found not in allowed:
-        words = "not all that was acknowledged is there, and no error says so"
-        counts.found(name, Violation("damage is told", words))
+    else:
+        if found is not None and found not in allowed:
+            words = "not all that was durable is there, and no error says so"
+            counts.found(name, Violation("damage is told", words))
+        elif one.of_base and not name.endswith("/running"):
+            counts.found(name, Violation("refused", "recovery went on over a damaged base"))
+        else:
+            _save_on(name, disk, durability, allowed, counts)
+
+
+def _save_on(
+    name: str, disk: CrashingDisk, durability: str, allowed: list[State], counts: Counts
+) -> None:
+    """Into a stream that is damaged nothing is saved, or it is saved behind all that was there."""
+    store = LaboratoryStore(disk, durability)
+    for stream_id in dict.fromkeys(saved.stream_id for saved in allowed[-1].messages):
+        revisions = [sum(s.stream_id == stream_id for s in state.messages) for state in allowed]
+        try:
+            given = store.save_message(stream_id, Message("After", {})).first_revision
+        except CorruptStore:
+            continue
+        if given not in revisions:
+            words = f"{stream_id} had {revisions}, and revision {given} was given out again"
+            counts.found(name, Violation("revisions", words))
 
 
 class _Refused(Exception):
     """The store could not be opened for damage."""
 
 
-def _read(disk: CrashingDisk) -> State | None:
+def _read(disk: CrashingDisk, durability: str) -> State | None:
     """All that is in a damaged store, or None where a read says that it is damaged."""
     try:
-        store = LaboratoryStore(disk, "always")
+        store = LaboratoryStore(disk, durability)
         store.enter()
     except CorruptStore as error:
         raise _Refused from error
@@ -147,6 +215,19 @@ def _damages(disk: CrashingDisk, step_bytes: int) -> Iterator[Damage]:
         size = len(content[INDEX]) - rows * ROW_BYTES
         if size > 0:
             yield Damage(f"index cut by {rows}", INDEX, _cut(INDEX, size))
+    yield from _of_base(content[JOURNAL])
+
+
+def _of_base(journal: bytes) -> Iterator[Damage]:
+    """What the last checkpoint left is cut, or its last row damaged."""
+    slots = [decode_slot(journal, at) for at in (0, SLOT_STRIDE)]
+    base = max((slot for slot in slots if slot), key=lambda slot: slot.generation)
+    ends = {INDEX: (base.rows + 1) * ROW_BYTES}
+    ends |= {SESSIONS: base.sessions_end, CATALOG: base.catalog_end}
+    for path, end in ends.items():
+        yield Damage(f"{path} cut at {end - 1}", path, _cut(path, end - 1), of_base=True)
+    for at in range(ends[INDEX] - ROW_BYTES, ends[INDEX], 5):
+        yield Damage(f"base row/{at}", INDEX, _flip(INDEX, at), of_base=True)
 
 
 def _entries(journal: bytes) -> list[int]:

@@ -42,9 +42,19 @@ class Counts:
     violations: list[str] = field(default_factory=list)
     claims: list[str] = field(default_factory=list)
     complete: bool = True
+    digest: int = 0
+    """Over the ids of all states and the bytes in them: equal where the same was done, in any process."""
+
+    def met(self, name: str, disk: CrashingDisk) -> None:
+        """One more state was made."""
+        self.states += 1
+        self.digest = crc32(name.encode(), self.digest)
+        for path, content in sorted(disk.content().items()):
+            self.digest = crc32(content, crc32(path.encode(), self.digest))
 
     def add(self, other: Counts) -> None:
         self.states += other.states
+        self.digest ^= other.digest
         self.crash_points += other.crash_points
         self.faults += other.faults
         self.recoveries_crashed += other.recoveries_crashed
@@ -70,12 +80,15 @@ class Inspection:
         self._seen: set[tuple[int, int, bool]] = set()
 
     def inspect(self, name: str, moments: Sequence[Moment], stage: int = 1) -> None:
-        """Checks every outcome of every moment that was not there before."""
+        """Checks every outcome of these moments; of outcomes that are equal, the first."""
+        # Expectations are told apart by their ids, which last as long as these moments.
+        before, self._seen = self._seen, set()
         with CHANCE.kept():
             for moment in moments:
                 if not self._is_elsewhere(f"{name}/{moment.name}"):
                     self.counts.crash_points += 1
                     self._inspect(f"{name}/{moment.name}", moment, stage)
+        self._seen = before
 
     def _inspect(self, name: str, moment: Moment, stage: int) -> None:
         for outcome, disk, power in outcomes(moment, name, self.keeps, self.chances):
@@ -93,7 +106,7 @@ class Inspection:
         if key in self._seen and self._only is None:
             return
         self._seen.add(key)
-        self.counts.states += 1
+        self.counts.met(name, disk)
         dice = crc32(name.encode())
         before = disk.killed()
         film = None
@@ -119,9 +132,8 @@ class Inspection:
 
     def _deeper(self, name: str, moments: Sequence[Moment], stage: int) -> None:
         chances, self.chances = self.chances, 1
-        seen, self._seen = self._seen, set()
         self.inspect(name, moments, stage)
-        self.chances, self._seen = chances, seen
+        self.chances = chances
 
 
 _STAGES_MAX = 3
@@ -188,10 +200,13 @@ def begun_once(durability: str) -> World:
     return begun(durability)
 
 
-def replay(name: str) -> Counts:
-    """Makes the state with this id once more, and checks it; `Counts.violations` says what was found."""
+def replay(name: str, counts: Counts | None = None) -> Counts:
+    """Makes the state with this id once more, and checks it; `Counts.violations` says what was found.
+
+    What leads there is made and counted, too: the state whose recovery was crashed, for one.
+    """
     durability, sequence, seed, *_ = name.split("/")
-    counts = Counts()
+    counts = counts or Counts()
     with laboratory():
         inspection = Inspection(durability, counts, only=name)
         crash_last(durability, sequence.replace(BEGIN, ""), inspection, int(seed))

@@ -15,8 +15,8 @@ from laboratory.wander import explore_random
 
 _EXPERIMENTS: tuple[Callable[[], Counts], ...] = (
     lambda: explore(1, ("always", "os"), until_found=True),
-    lambda: damage(step_bytes=11, until_found=True),
-    lambda: damage(step_bytes=11, durability="os", until_found=True),
+    lambda: damage(11, "always", until_found=True),
+    lambda: damage(11, "os", until_found=True),
     lambda: refuse(1, reads=False, until_found=True),
     lambda: explore(2, ("always", "os"), seconds=60, until_found=True),
     lambda: explore_random(seconds=60, until_found=True),
@@ -27,12 +27,15 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`. If nothing is found there, everything is tried.
+    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`. Or it is a seed: `wander/1`.
+    If nothing is found there, everything is tried.
     """
     counts = Counts()
     for step in _steps(place):
         try:
             counts.add(step())
+        except (NameError, ImportError, AttributeError):
+            raise  # no engine was broken, but its text
         except Exception as error:  # whatever a broken engine raises is a find
             counts.found(place, Violation("breaks down", repr(error)))
         if counts.violations:
@@ -45,16 +48,19 @@ def _steps(place: str) -> Iterator[Callable[[], Counts]]:
     yield from _EXPERIMENTS
 
 
-def _at(experiment: str, durability: str, sequence: str = "") -> Counts:
+def _at(experiment: str, durability: str, sequence: str = "", way: str = "") -> Counts:
     if experiment == "damage":
         return damage(11, durability, until_found=True)
+    if experiment == "wander":
+        return explore_random(states=4_000, seed=int(durability), until_found=True)
     counts = Counts()
     with laboratory():
         if experiment == "explore":
             crash_last(durability, sequence, Inspection(durability, counts))
             return counts
         for case in cases(durability, sequence, reads=False):
-            case.run(counts)
+            if way in ("", case.way):
+                case.run(counts)
             if counts.violations:
                 break
     return counts

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -43,6 +44,7 @@ class Outcome(NamedTuple):
     mutant: Mutant
     violation: str
     states: int
+    seconds: float
 
     @property
     def claim(self) -> str:
@@ -89,6 +91,7 @@ MUTANTS = (
             "    return len(entry) == head.length and crc32(memoryview(entry)[8:]) == head.crc\n",
             "    return len(entry) == head.length\n",
         ),
+        "explore/always/",
     ),
     Mutant(
         "no slot CRC",
@@ -220,14 +223,14 @@ MUTANTS = (
     Mutant(
         "dirty is not looked at",
         "R5: the hint is believed only if it is clean",
-        _one("engine/recovery.py", "        or hint.is_dirty\n", ""),
+        _one("engine/recovery.py", " or hint.is_dirty or not slots:", " or not slots:"),
         "refuse/os/r",
     ),
     Mutant(
         "another boot is not noticed",
         "R5, R13: the token ties the hint to the boot",
         (
-            Change("engine/recovery.py", "        or hint.token != around.token\n", ""),
+            Change("engine/recovery.py", "    if hint.token != token or hint", "    if hint"),
             Change(
                 "engine/opened.py",
                 "if source and hint and hint.token == source.token else",
@@ -312,6 +315,7 @@ MUTANTS = (
             "(*ends.sizes.items(), (INDEX, (ends.rows + 1) * ROW_BYTES)):",
             "ends.sizes.items():",
         ),
+        "explore/os/",
     ),
     Mutant(
         "only the index is cut in recovery",
@@ -375,7 +379,7 @@ MUTANTS = (
         "R16: what readers saw stays",
         _one(
             "engine/writer.py",
-            "            if self.source.index.last_complete(before.rows) == before.rows:\n"
+            "            if not self._may_be_visible(before.rows):\n"
             "                self._take_back(writes, error)\n"
             "            self._stands_or_not(error)\n            raise\n"
             "        try:\n            self._advance(after)\n"
@@ -419,25 +423,41 @@ MUTANTS = (
     Mutant(
         "a hole is not refused",
         "R11: a valid entry behind a bad one that was synced",
-        _one("engine/recovery.py", "    _refuse_hole(disk, slot, end, sequence)\n", ""),
+        _one(
+            "engine/recovery.py",
+            "    _refuse_damaged_base(disk, slot)\n    _refuse_hole(disk, slot, end, sequence)\n",
+            "    _refuse_damaged_base(disk, slot)\n",
+        ),
         "damage/always",
     ),
     Mutant(
         "what the hint knows is not asked",
         "R11: the hint knows of more",
-        _one("engine/recovery.py", "    _refuse_lost_hint(disk, slot, end)\n", ""),
+        _one(
+            "engine/recovery.py",
+            "    _refuse_lost_hint(disk, slot, end)\n    _refuse_lost_rows",
+            "    _refuse_lost_rows",
+        ),
         "damage/always",
     ),
     Mutant(
         "lost rows are not refused",
         "R11: synced rows behind the last entry",
-        _one("engine/recovery.py", "    _refuse_lost_rows(disk, ends.rows)\n", ""),
+        _one(
+            "engine/recovery.py",
+            "    _refuse_lost_rows(disk, ends.rows)\n    return slot",
+            "    return slot",
+        ),
         "damage/always",
     ),
     Mutant(
         "newer entries are not refused",
         "R11: an entry is newer than the slots",
-        _one("engine/recovery.py", "    _refuse_newer_entries(disk, slot)\n", ""),
+        _one(
+            "engine/recovery.py",
+            "    _refuse_newer_entries(disk, slot)\n    _refuse_damaged_base",
+            "    _refuse_damaged_base",
+        ),
         "damage/os",
     ),
     Mutant(
@@ -447,6 +467,142 @@ MUTANTS = (
         "damage/always",
     ),
     Mutant(
+        "cut at the first bad entry",
+        "R11: a bad entry ends the replay only if nothing tells that it was whole",
+        _one(
+            "engine/recovery.py",
+            "    _refuse_hole(disk, slot, end, sequence)\n"
+            "    _refuse_lost_hint(disk, slot, end)\n"
+            "    _refuse_lost_rows(disk, ends.rows)\n    return slot",
+            "    return slot",
+        ),
+        "damage/os",
+    ),
+    Mutant(
+        "cut at the first bad record",
+        "R6: a stream ends at a bad record only if no row accounts for it",
+        _one(
+            "engine/segments.py",
+            "        if stream is not None:\n            after = ",
+            "        if False:\n            after = ",
+        ),
+        "damage/always",
+    ),
+    Mutant(
+        "cut at the first bad row",
+        "R14: fewer rows than the hint counts are damage",
+        _one(
+            "engine/index.py",
+            "            raise CorruptRecord(INDEX, (rows + 1) * ROW_BYTES, reason, position=rows + 1)\n"
+            "        while",
+            "            return rows\n        while",
+        ),
+        "damage/always",
+    ),
+    Mutant(
+        "no generation check",
+        "R2: generation and salt of an entry",
+        _one(
+            "engine/journal.py",
+            "        if (head.generation, head.salt) != (slot.generation, slot.salt):\n"
+            "            return\n",
+            "",
+        ),
+        "refuse/always/c/eio-too-late",
+    ),
+    Mutant(
+        "the end of a stream is its last frame",
+        "R6: only if a row points back to it",
+        _one(
+            "engine/segments.py",
+            "        return row if there == here else None\n",
+            "        return row\n",
+        ),
+        "explore/os/ct",
+    ),
+    Mutant(
+        "a reader's own mark ends the journal",
+        "how far entries go is a law of the format, not the mark of who reads it",
+        _one(
+            "engine/journal.py",
+            "    while offset < ENTRIES_START + GENERATION_BYTES_MAX:\n",
+            "    while offset < ENTRIES_START + JOURNAL_BYTES_CHECKPOINT:\n",
+        ),
+        "wander/1",
+    ),
+    Mutant(
+        "entries do not say how far the journal was synced",
+        "R2, R11: `durable_upto` tells a hole from an end",
+        _one(
+            "engine/writer.py",
+            "            durable_upto=hint.synced_end,\n",
+            "            durable_upto=0,\n",
+        ),
+        "damage/always",
+    ),
+    Mutant(
+        "rows do not say that they were synced",
+        "R3, R11: synced rows behind the last entry are damage",
+        _one(
+            "engine/writer.py",
+            "            synced=self._syncs,\n            catalog_end",
+            "            synced=False,\n            catalog_end",
+        ),
+        "damage/always",
+    ),
+    Mutant(
+        "rows say that they were synced when they were not",
+        "R3, R12: with `os` rows may reach the disk before their entry",
+        _one(
+            "engine/writer.py",
+            "            synced=self._syncs,\n            catalog_end",
+            "            synced=True,\n            catalog_end",
+        ),
+        "explore/os/s",
+    ),
+    Mutant(
+        "the hint says that all is synced",
+        "R12: with `os` entries may be lost",
+        _one(
+            "engine/writer.py",
+            "journal_end if self._syncs else hint.synced_end,",
+            "journal_end,",
+        ),
+        "explore/os/s",
+    ),
+    Mutant(
+        "an overlay without the journal",
+        "R13: a reader that may not recover sees what recovery would leave",
+        _one(
+            "engine/recovery.py",
+            "    _, entries, ends = _survey(disk, store_uuid)\n    _replay(disk, entries",
+            "    _, entries, ends = _survey(disk, store_uuid)\n    _replay(disk, []",
+        ),
+        "explore/always/s",
+    ),
+    Mutant(
+        "what a failed commit left is not cut",
+        "a commit ends the files where its own bytes end",
+        _one(
+            "engine/writer.py",
+            "        if self._disk.size(path) > end:\n            self._disk.truncate",
+            "        if False:\n            self._disk.truncate",
+        ),
+        "refuse/os/n/short",
+    ),
+    Mutant(
+        "stale totals after others have saved",
+        "what a writer remembers holds only while nobody else writes",
+        _one("engine/writer.py", "        if known != tail:\n", "        if known is None:\n"),
+        "wander/1",
+    ),
+    Mutant(
+        "ids of discarded messages are remembered",
+        "an id is stored once, and a message that was lost can be saved again",
+        _one("engine/message_ids.py", "        if known > rows:", "        if False:"),
+        "wander/1",
+    ),
+    Mutant(
         "half a commit is visible",
         "R3: a commit is complete when all its rows are there",
         _one(
@@ -454,35 +610,33 @@ MUTANTS = (
             "            known_rows += batch\n        return known_rows\n",
             "            known_rows += batch\n        return rows\n",
         ),
+        "explore/always/b",
     ),
     Mutant(
         "store.json before the files",
         "a store is made when store.json is in place, and that comes last",
-        (
-            Change(
-                "engine/create.py",
-                "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n    return",
-                "    return",
-            ),
-            Change(
-                "engine/create.py",
-                "    for path, header in headers.items():\n",
-                "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n"
-                "    for path, header in headers.items():\n",
-            ),
+        _one(
+            "engine/create.py",
+            "    lay_out(disk, identity.store_uuid)\n"
+            "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n",
+            "    disk.replace(STORE_JSON, encode_identity(identity, now_us))\n"
+            "    lay_out(disk, identity.store_uuid)\n",
         ),
+        "explore/always/",
     ),
 )
 
 
 def run(mutant: Mutant) -> Outcome:
     """Hunts in a copy of the package that has this error. Raises LookupError if its text is gone."""
+    start = time.monotonic()
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "msgstore"
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         for change in mutant.changes:
             apply(copy, change, mutant.name)
-        return Outcome(mutant, *_hunt(folder, mutant.place))
+        violation, states = _hunt(folder, mutant.place)
+    return Outcome(mutant, violation, states, time.monotonic() - start)
 
 
 def apply(package: Path, change: Change, name: str) -> None:
@@ -505,7 +659,7 @@ def _hunt(folder: str, place: str) -> tuple[str, int]:
         timeout=_SECONDS_MAX,
         check=False,
     )
-    if done.returncode:
-        return f": breaks down: {done.stderr.strip().splitlines()[-1]}", 0
+    if done.returncode:  # what the engine raises is a find, and ends well: see `hunt`
+        raise RuntimeError(f"the hunt at {place} itself broke:\n{done.stderr.strip()}")
     violation, states = json.loads(done.stdout)
     return violation, states

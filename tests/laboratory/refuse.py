@@ -1,12 +1,14 @@
 """The disk refuses calls: each call of an action in turn, in every way, and then life goes on.
 
 An id is `refuse/always/c/17.eio-all/…`: durability, actions, the call of the last action and how it
-was refused; then a moment and its outcome as in `explore`, or `same` or `other` for who went on.
+was refused; then a moment and its outcome as in `explore`, or `same` or `other` for who went on, and
+`same-settled` for what stood when the next writer had entered.
 """
 
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
@@ -16,7 +18,7 @@ from laboratory.claims import Violation, insist, look
 from laboratory.explore import Counts, Inspection, begun_once, sequences
 from laboratory.outcomes import Film, at_random
 from msgstore import MsgStoreError, StoreClosed, StoreUnavailable
-from msgstore.testing.crashing_disk import Fault, Operation, keep_all
+from msgstore.testing.crashing_disk import Fault, Operation, keep_all, keep_nothing
 
 READS = ("read", "size", "list", "identity")
 _WAYS: dict[str, tuple[tuple[str, Fault], ...]] = {
@@ -35,8 +37,14 @@ _WAYS: dict[str, tuple[tuple[str, Fault], ...]] = {
 }
 _OTHER_WAYS = (("eio", Fault(errno.EIO)), ("enospc", Fault(errno.ENOSPC)))
 _CHANGES = ("write", "truncate", "sync", "sync_folder", "sync_all", "create", "rename", "remove")
-_ALSO = {"eio-for-good": _CHANGES, "enospc-for-good": _CHANGES, "eio-and-syncs": ("sync",)}
-"""What is refused from then on, too."""
+_ALSO = {
+    "eio-for-good": _CHANGES,
+    "enospc-for-good": _CHANGES,
+    "eio-and-syncs": ("sync",),
+    "eio-too-late": ("sync",),
+}
+"""What is refused from then on, too. `too-late`: the first sync has brought everything to the disk, and
+those after it nothing, so that what should have been struck out there stands."""
 _KEEPS = ("nothing", "all")
 _RECOVERIES_CRASHED_EVERY = 48
 
@@ -44,20 +52,34 @@ _RECOVERIES_CRASHED_EVERY = 48
 def refuse(
     depth: int,
     durabilities: Sequence[str] = ("always", "os"),
+    seconds: float | None = None,
     share: tuple[int, int] = (0, 1),
     until_found: bool = False,
     reads: bool = True,
 ) -> Counts:
-    """Refuses every call of the last action of all sequences of up to `depth` actions."""
+    """Refuses every call of the last action of all sequences of up to `depth` actions, in every way.
+
+    `share` (i, n): every n-th of these cases. `complete` says whether `seconds` were enough.
+    """
     counts = Counts()
+    deadline = None if seconds is None else time.monotonic() + seconds
     with laboratory():
-        for number, (durability, sequence) in enumerate(sequences(depth, durabilities)):
-            if number % share[1] == share[0] and sequence:
-                for case in cases(durability, sequence, reads):
-                    case.run(counts)
-                    if until_found and counts.violations:
-                        return counts
+        for number, case in enumerate(_all_cases(depth, durabilities, reads)):
+            if number % share[1] != share[0]:
+                continue
+            if deadline is not None and time.monotonic() > deadline:
+                counts.complete = False
+                break
+            case.run(counts)
+            if until_found and counts.violations:
+                break
     return counts
+
+
+def _all_cases(depth: int, durabilities: Sequence[str], reads: bool) -> Iterator[Case]:
+    for durability, sequence in sequences(depth, durabilities):
+        if sequence:
+            yield from cases(durability, sequence, reads)
 
 
 class Case:
@@ -76,7 +98,7 @@ class Case:
         for who in ("same", "other"):
             try:
                 world = self._refused(inspection if who == "same" else None)
-                _go_on(world, who == "other")
+                self._go_on(world, who, inspection)
             except Violation as violation:
                 counts.found(f"{self.name}/{who}", violation)
             except (MsgStoreError, AssertionError, LookupError, ValueError) as error:
@@ -98,6 +120,30 @@ class Case:
             inspection.inspect(self.name, [m for m in moments if not m.is_torn])
         return world
 
+    def _go_on(self, world: World, who: str, inspection: Inspection) -> None:
+        """Saves, a checkpoint, and saves again: by the same object as long as it takes them."""
+        if who == "other":
+            world.reopen()
+        if world.under_way is not None:
+            self._settle(world, who, inspection)
+        for letter in "scns":
+            _again_if_closed(world, ACTIONS[letter])
+            if letter != "c":
+                words = "reads something else"
+                insist(look(world.store) == world.state, "goes on after an error", words)
+
+    def _settle(self, world: World, who: str, inspection: Inspection) -> None:
+        """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
+        allowed = [world.state, world.under_way]
+        _again_if_closed(world, lambda world: world.store.enter())
+        found = look(world.store)
+        insist(found in allowed, "outcome unknown", "it is neither there nor not")
+        world.settle(found)
+        if world.durability == "always":
+            world.is_durable()
+        film = Film(world.disk, world.expected)
+        inspection.inspect(f"{self.name}/{who}-settled", film.stop())
+
 
 class _Calls:
     """Counts the calls of an action, and refuses one of them, and of those after it the kinds `also`."""
@@ -118,7 +164,8 @@ class _Calls:
             return None
         if self._refused_at is None:
             self._refused_at = operation.number - self._operations_before
-        return self._fault
+            return self._fault
+        return self._fault._replace(keep=keep_nothing)
 
     def moments_before(self, film: Film) -> int:
         """How many of its moments were over before anything was refused."""
@@ -139,7 +186,8 @@ def cases(durability: str, sequence: str, reads: bool) -> Iterator[Case]:
             yield Case(durability, sequence, number, way, fault)
         for way in _ALSO:
             code = errno.ENOSPC if way.startswith("enospc") else errno.EIO
-            yield Case(durability, sequence, number, way, Fault(code))
+            keep = keep_all if way == "eio-too-late" else keep_nothing
+            yield Case(durability, sequence, number, way, Fault(code, keep=keep))
 
 
 def _prepared(durability: str, sequence: str) -> World:
@@ -147,26 +195,6 @@ def _prepared(durability: str, sequence: str) -> World:
     for letter in sequence:
         ACTIONS[letter](world)
     return world
-
-
-def _go_on(world: World, other: bool) -> None:
-    """Saves, a checkpoint, and saves again: by the same object as long as it takes them."""
-    if other:
-        world.reopen()
-    if world.under_way is not None:
-        _settle(world)
-    for letter in "scns":
-        _again_if_closed(world, ACTIONS[letter])
-    insist(look(world.store) == world.state, "goes on after an error", "reads something else")
-
-
-def _settle(world: World) -> None:
-    """After OutcomeUnknown the next writer, which may be the same, settles what stands."""
-    allowed = [world.state, world.under_way]
-    _again_if_closed(world, lambda world: world.store.enter())
-    found = look(world.store)
-    insist(found in allowed, "outcome unknown", "it is neither there nor not")
-    world.settle(found)
 
 
 def _again_if_closed(world: World, act: Callable[[World], None]) -> None:
@@ -177,10 +205,10 @@ def _again_if_closed(world: World, act: Callable[[World], None]) -> None:
         act(world)
 
 
-def replay(name: str) -> Counts:
-    """Refuses the same call in the same way once more."""
+def replay(name: str, counts: Counts | None = None) -> Counts:
+    """Refuses the same call in the same way once more, and checks the state with this id."""
     _, durability, sequence, call, *_ = name.split("/")
-    counts = Counts()
+    counts = counts or Counts()
     with laboratory():
         for case in cases(durability, sequence, reads=True):
             if case.name.endswith(f"/{call}"):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from laboratory import explore as exploring
 from laboratory import refuse as refusing
 from laboratory import wander as wandering
+from laboratory.bench import laboratory
 from laboratory.damage import damage
-from laboratory.explore import Counts, explore
-from laboratory.mutants import MUTANTS, PACKAGE, run
-from laboratory.refuse import refuse
+from laboratory.explore import Counts, Inspection, crash_last, explore
+from laboratory.mutants import MUTANTS, PACKAGE, TESTS, run
+from laboratory.refuse import cases, refuse
 from laboratory.wander import explore_random
+from msgstore.testing.crashing_disk import CrashingDisk
 
 
 def test_every_action_crashed_everywhere() -> None:
     """Each single action, and the making of a store, cut off anywhere: nothing promised is broken."""
-    counts = explore(1)
+    counts = explore(1, ("always", "os"))
     assert counts.violations == []
     assert counts.complete
     assert counts.states > 10_000
@@ -24,59 +30,102 @@ def test_every_action_crashed_everywhere() -> None:
 
 def test_a_share_of_all_pairs() -> None:
     """Of two actions in a row, the second cut off anywhere."""
-    counts = explore(2, share=(0, 20))
+    counts = explore(2, share=(0, 100))
     assert counts.violations == []
 
 
 def test_refused_calls() -> None:
     """A call that the disk refuses fails as it says, and the store goes on."""
-    counts = refuse(1, share=(1, 5))
+    counts = refuse(1, share=(4, 13))
     assert counts.violations == []
     assert counts.faults > 100
 
 
 def test_long_random_runs() -> None:
     """Dozens of actions by several objects, with faults and crashes in between."""
-    counts = explore_random(states=2_000, seed=1)
+    counts = explore_random(states=1_000, seed=1)
     assert counts.violations == []
 
 
-def test_rot() -> None:
+@pytest.mark.parametrize("durability", ["always", "os"])
+def test_rot(durability: str) -> None:
     """No damaged byte of any file goes unnoticed where it matters; what refuses changes nothing."""
-    assert damage(step_bytes=13).violations == []
+    counts = damage(17, durability)
+    assert counts.violations == []
+    assert counts.states > 1_000
 
 
 # ---------------------------------------------------------------- the laboratory itself
 
 
+class Remembered(Counts):
+    """Keeps the digest of each state by its id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.digests: dict[str, int] = {}
+
+    def met(self, name: str, disk: CrashingDisk) -> None:
+        before, self.digest = self.digest, 0
+        super().met(name, disk)
+        self.digests[name], self.digest = self.digest, self.digest ^ before
+
+
+def some(digests: dict[str, int]) -> list[str]:
+    """Some ids, those of crashed recoveries among them."""
+    names = sorted(digests, key=lambda name: name.count("/"))
+    return [*names[:: max(1, len(names) // 7)], names[-1]]
+
+
+def test_an_id_names_one_state() -> None:
+    """What stands in the disk of a crash, or of a crash in its recovery, is made again by its id."""
+    for durability, sequence in (("always", "nc"), ("os", "")):
+        explored = Remembered()
+        with laboratory():
+            crash_last(durability, sequence, Inspection(durability, explored))
+        for name in some(explored.digests):
+            again = Remembered()
+            exploring.replay(name, again)
+            assert again.violations == []
+            assert again.digests[name] == explored.digests[name], name
+
+
+def test_an_id_names_one_refusal() -> None:
+    """The same for a call that was refused."""
+    refused = Remembered()
+    with laboratory():
+        case = [case for case in cases("os", "r", reads=False) if case.way == "eio-for-good"][4]
+        case.run(refused)
+    for name in some(refused.digests):
+        again = Remembered()
+        refusing.replay(name, again)
+        assert again.digests[name] == refused.digests[name], name
+
+
+RUNS = """
+from laboratory.wander import explore_random
+print(explore_random(states=1, seed=3))
+"""
+
+
 def test_runs_repeat_themselves() -> None:
-    """The same seed makes the same states, so that an id names one."""
-    one, other = (explore_random(states=300, seed=3) for _ in range(2))
-    assert (one.states, one.crash_points, one.faults) == (
-        other.states,
-        other.crash_points,
-        other.faults,
+    """The same is done in every process, whatever was done before and what its hashes are."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    one, other = (
+        subprocess.run(
+            [sys.executable, "-c", RUNS],
+            env={**environment, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
     )
+    assert one == other
+    assert one == f"{wandering.replay('wander/3/0')}\n"
 
 
-@pytest.mark.parametrize(
-    ("replay", "name"),
-    [
-        (exploring.replay, "always/nc/0/30/r1"),
-        (exploring.replay, "os/-/0/20/no-names/3/nothing"),
-        (refusing.replay, "refuse/os/r/14.eio/2/killed"),
-    ],
-)
-def test_an_id_is_replayed(replay: object, name: str) -> None:
-    """One state can be made again by its id alone."""
-    counts: Counts = replay(name)  # type: ignore[operator]
-    assert counts.violations == []
-    assert 1 <= counts.states <= 60
-
-
-def test_a_run_is_replayed() -> None:
-    """A random run is made again by its id."""
-    assert wandering.replay("wander/1/0").states > 0
+# ---------------------------------------------------------------- mutants
 
 
 def test_mutants_fit() -> None:

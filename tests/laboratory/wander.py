@@ -11,7 +11,14 @@ import time
 from zlib import crc32
 
 from laboratory.actions import World
-from laboratory.bench import CHANCE, full_journal, laboratory, sync_all_preferred
+from laboratory.bench import (
+    CHANCE,
+    CHECKPOINT_BYTES,
+    CHECKPOINT_BYTES_MAX,
+    full_journal,
+    laboratory,
+    sync_all_preferred,
+)
 from laboratory.claims import Claims, Violation, insist, look
 from laboratory.expected import State
 from laboratory.explore import Counts, Inspection
@@ -58,8 +65,9 @@ def wander(seed: int, number: int, counts: Counts) -> None:
             run.walk()
 
 
-def replay(name: str) -> Counts:
-    counts = Counts()
+def replay(name: str, counts: Counts | None = None) -> Counts:
+    """Makes the whole run once more that a state with this id belongs to."""
+    counts = counts or Counts()
     _, seed, number, *_ = name.split("/")
     wander(int(seed), int(number), counts)
     return counts
@@ -80,10 +88,14 @@ class _Run:
         self.inspection.recoveries_every = 64
         self.claims = Claims(self.durability)
         CHANCE.restart(_STAGE)
-        self.world = World(CrashingDisk(), self._durability())
+        self.world = World(CrashingDisk(), self._durability(), checkpoint_bytes=self._mark())
 
     def _durability(self) -> str:
         return self.chance.choice(self.durabilities)
+
+    def _mark(self) -> int:
+        """Where a store makes its checkpoints: often further on than the one that looks at it."""
+        return self.chance.choice((CHECKPOINT_BYTES, CHECKPOINT_BYTES_MAX))
 
     def walk(self) -> None:
         for step in range(STEPS):
@@ -116,7 +128,7 @@ class _Run:
             world.disk.fault = self._fault()
             self.counts.faults += 1
         try:
-            self._choose()
+            self._choose(refuses=world.disk.fault is not None)
         except StoreClosed:
             world.disk.fault = None
             world.reopen()
@@ -124,9 +136,9 @@ class _Run:
             pass
         world.disk.fault = None
 
-    def _choose(self) -> None:
+    def _choose(self, *, refuses: bool) -> None:
         world, chance = self.world, self.chance
-        pick = chance.choices("stncSEfox", weights=(30, 10, 8, 6, 5, 6, 4, 4, 8))[0]
+        pick = chance.choices("stncSEfoxl", weights=(30, 10, 8, 6, 5, 6, 4, 4, 8, 5))[0]
         if pick == "s":
             world.save(chance.choice(self.streams), *self._sizes())
         elif pick == "t":
@@ -146,7 +158,9 @@ class _Run:
         elif pick == "o":
             world.reopen()
         elif pick == "x":
-            world.take_turns(self._durability())
+            world.take_turns(self._durability(), self._mark())
+        elif pick == "l" and not refuses:
+            world.look_by_all()
 
     def _checkpoint(self) -> None:
         before = len(self.world.states) - 1
@@ -200,14 +214,14 @@ class _Run:
         power = self.chance.random() < 0.7
         disk = moment.disk.power_loss(at_random(name)) if power else moment.disk
         self.crashes += 1
+        self.counts.met(f"{name}/crash", disk)
         found = self.claims.check(
             disk, moment.expected, power=power, stage=_STAGE + self.crashes * 100
         )
-        self.counts.states += 1
         states, floor = self._known_after(moment, found, power)
         CHANCE.restart(_STAGE + self.crashes * 100 + 50)
         made = self.world.made
-        self.world = World(disk, self._durability(), states, floor)
+        self.world = World(disk, self._durability(), states, floor, self._mark())
         self.world.made = made
 
     def _known_after(
