@@ -39,10 +39,12 @@ class StreamEnds:
         self._names = Runs(disk, index, store_uuid, NAMES)
         self._lock = RLock()
         self._looked_at: int | None = None
+        """So many rows there were when the runs were looked for; None before the first time."""
+        self._start_behind(0)
 
-    def _start_anew(self) -> None:
-        """Forgets what was looked through; the runs tell of the rows up to there."""
-        self._seen = self._ends.covered
+    def _start_behind(self, rows: int) -> None:
+        """Forgets what was looked through; the runs tell of the first `rows`."""
+        self._seen = rows
         self._last: dict[int, int] = {}
         self._catalog_seen: tuple[int, int] | None = None
         """How many streams the runs and `_references` know, and where in the catalog these end."""
@@ -104,10 +106,11 @@ class StreamEnds:
 
     def _look_again(self, rows: int) -> None:
         """Writers make runs and merge them; what these tell of need not be kept here."""
+        self._looked_at = None
         self._ends.look_again()
         self._names.look_again()
+        self._start_behind(self._ends.covered)
         self._looked_at = rows
-        self._start_anew()
 
     def _look_through(self, rows: int) -> None:
         """The rows from those seen up to `rows`, unchecked: an answer is checked where it is given."""
@@ -151,7 +154,7 @@ class StreamEnds:
                 self._seal_ends(min(rows, self._ends.covered + RUN_ROWS_MAX))
             while rows - self._names.covered >= RUN_ROWS_MIN:
                 self._seal_names(min(rows, self._names.covered + RUN_ROWS_MAX))
-            self._start_anew()
+            self._start_behind(self._ends.covered)
 
     def _seal_ends(self, last: int) -> None:
         ends: dict[int, int] = {}

@@ -62,18 +62,21 @@ class Index:
             raise row_damage(damaged)
         return window
 
-    def first_of(self, stream: int, after: int, rows: int) -> tuple[int, Row] | None:
+    def first_of(
+        self, stream: int, after: int, rows: int, segment: int | None = None
+    ) -> tuple[int, Row] | None:
         """The stream's first row behind position `after`, among the first `rows`: by scanning.
 
-        A stream is named by its reference. For when a segment is not what it should be. Raises
-        CorruptRecord.
+        A stream is named by its reference; with `segment` only its records there count. For when a
+        segment is not what it should be. Raises CorruptRecord.
         """
         for start in range(after + 1, rows + 1, _FIND_WINDOW_ROWS):
-            count = min(_FIND_WINDOW_ROWS, rows + 1 - start)
-            streams = column_32(self.checked_window(start, count), STREAM_WORD).tolist()
-            if stream in streams:
-                position = start + streams.index(stream)
-                return position, self.row(position)
+            window = self.checked_window(start, min(_FIND_WINDOW_ROWS, rows + 1 - start))
+            for at, found in enumerate(column_32(window, STREAM_WORD)):
+                if found == stream:
+                    row = self.row(start + at)
+                    if segment in (None, row.segment):
+                        return start + at, row
         return None
 
     def last_of(self, stream: int, rows: int) -> int:

@@ -179,7 +179,8 @@ class Segments:
                 last = _Found(offset, head, row)
         stream = last.row.stream if last else self._ends.reference_of(stream_id, rows)
         if stream is not None:
-            lost = self._index.first_of(stream, last.head.position if last else 0, rows)
+            after = last.head.position if last else 0
+            lost = self._index.first_of(stream, after, rows, segment)
             if lost is not None:
                 raise self._missing(stream_id, lost)
         return last

@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from msgstore import CorruptRecord, FileMessageStore, Message, MessageFilter
-from msgstore.engine import ends, runs
+from msgstore.engine import commit, ends, runs, segments
 from msgstore.engine.runs import Runs
 from msgstore.format.names import segment_path
 
@@ -249,3 +249,40 @@ def test_runs_cover_from_the_first_row_on(path: Path) -> None:
             (path / chain[0].path).unlink()
             known.look_again()
             assert known.covered == 0
+
+
+@pytest.mark.parametrize("left", ["the header", "half the header", "half a record"])
+def test_a_segment_that_was_only_begun(tmp_path: Path, left: str) -> None:
+    """What a save that never stood left in the next segment does not hide the messages before it."""
+    path = tmp_path / "store"
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (commit, segments):
+            patch.setattr(module, "SEGMENT_BYTES_ROLL", 600)
+        with FileMessageStore(path) as store:
+            count = 0
+            while segment(path, "s0").stat().st_size < 600 if count else True:
+                store.save_message("s0", Message("Step", {"n": count}))
+                count += 1
+            store.save_message("s0", Message("Step", {"n": count}))
+        next_one = path / segment_path("s0", 1)
+        content = next_one.read_bytes()
+        header = int.from_bytes(content[9:13], "big")
+        size = {"the header": header, "half the header": header // 2}.get(left, header + 30)
+        with FileMessageStore(path) as store:
+            info = store.get_stream_info("s0")
+            assert info is not None
+            assert info.revision == count
+        shutil.copytree(path, tmp_path / "begun")
+        begun = tmp_path / "begun" / segment_path("s0", 2)
+        begun.write_bytes(content[:size])
+        full = tmp_path / "begun" / segment_path("s0", 1)
+        with FileMessageStore(tmp_path / "begun") as store:
+            while full.stat().st_size < 600:
+                count += 1
+                begun.unlink(missing_ok=True)
+                store.save_message("s0", Message("Step", {"n": count}))
+            begun.write_bytes(content[:size])
+        with FileMessageStore(tmp_path / "begun", create=False) as store:
+            assert [m.message.data["n"] for m in store.get_messages("s0")] == list(range(count + 1))
+            assert store.save_message("s0", Message("Next")).last_revision == count + 1
+            assert store.verify().findings == ()

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 
 from rich.console import Console
 from rich.table import Table
+
 from torture.parts import COUNTED, MUTANTS, Outcome, Plan, Task, tasks
 
 PARTS = (
@@ -114,7 +115,9 @@ def _title(elapsed: float, flags: argparse.Namespace) -> str:
     command = "scripts/torture" + (" --complete" if flags.complete else "")
     command += f" --minutes {flags.minutes:g} --seed {flags.seed}"
     command += "".join(f" --only {name}" for name in flags.only)
-    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+    machine = (
+        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+    )
     python = f"Python {platform.python_version()}"
     when = time.strftime("%Y-%m-%d")
     return f"{command}\n{when}, {machine}, {python}, {elapsed / 60:.0f} minutes"
