@@ -36,6 +36,7 @@ class Claims:
         self._row = row
         self._head_at = head_at
         self._names = dict(names)
+        self._known = set(names.values())
         self._numbers: dict[str, int] = {}
         self.stream_ids: list[str] = []
         """By the numbers that places have for them."""
@@ -77,9 +78,13 @@ class Claims:
         """Where the catalog has lost a stream, a record in a segment of it tells what rows call it."""
         if row is None:
             return file.stream_id
-        if file.stream_id is not None and file.header_bytes:
-            return self._names.setdefault(row.stream, file.stream_id)
-        return self._names.get(row.stream, file.stream_id)
+        known = self._names.get(row.stream)
+        if known is not None or file.stream_id is None:
+            return known
+        if file.header_bytes:
+            self._names[row.stream] = file.stream_id
+            self._known.add(file.stream_id)
+        return None if file.stream_id in self._known and not file.header_bytes else file.stream_id
 
     def _goes_first(self, number: int, one: Survivor, stream_id: str, row: Row | None) -> bool:
         """Whether the message at this position is that of this record, as far as is known by now.

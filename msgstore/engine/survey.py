@@ -134,7 +134,15 @@ class Survey:
     def _catalog(self) -> dict[int, CatalogEntry]:
         if is_foreign_catalog(self.disk, self.store_uuid):
             return {}
-        return dict(catalog_entries(self.disk))
+        return {ref: e for ref, e in catalog_entries(self.disk) if self._is_rooted(ref, e)}
+
+    def _is_rooted(self, reference: int, entry: CatalogEntry) -> bool:
+        """False where a whole row says that the stream's first message is of another reference.
+
+        Frames of a catalog may stand in what is in its place now.
+        """
+        row = self.row(entry.first_position)
+        return row is None or (row.stream, row.revision) == (reference, 0)
 
     def _events(self) -> list[SessionEvent]:
         if is_foreign_session_log(self.disk, self.store_uuid):

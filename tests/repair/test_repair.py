@@ -10,6 +10,7 @@ import pytest
 
 from msgstore import CorruptStore, FileMessageStore, Message, StoreNotFound
 from msgstore.backends.repairing import repair_store
+from msgstore.engine import rebuild
 from msgstore.model.repairs import LOST_STREAM, LOST_TYPE
 
 from .stores import (
@@ -72,6 +73,24 @@ def damage_both(stream: str, revision: int) -> Callable[[Path], object]:
     return damage
 
 
+def swap(path: Path, *spoilt: str) -> None:
+    """The segments of a and b change places; those of `spoilt` lost their headers before."""
+    one, other = segment(path, "a"), segment(path, "b")
+    for stream in spoilt:
+        flip(segment(path, stream), 20)
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def with_a_copy(path: Path) -> None:
+    """Of a segment that is damaged later somebody made a copy beside it."""
+    file = segment(path, "a")
+    shutil.copy(file, file.with_suffix(".bak"))
+    flip(file, record_at(path, "a", 4)[0] + 60)
+    cut(file, record_at(path, "a", 7)[0])
+
+
 ALL_OF_A = STREAMS["a"]
 DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
     # records
@@ -116,6 +135,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
         lambda p: segment(p, "a").rename(segment(p, "b").parent / segment(p, "a").name),
         [],
     ),
+    "two segments that changed places": (swap, []),
+    "and one of them without its header": (lambda p: swap(p, "a"), []),
+    "and both without their headers": (lambda p: swap(p, "a", "b"), []),
+    "a damaged segment with a copy": (with_a_copy, []),
     "all segments": (lambda p: shutil.rmtree(p / "streams"), list(range(1, MESSAGES))),
     # index
     "a row": (lambda p: flip(p / "index", 7 * ROW_BYTES + 40), []),
@@ -165,6 +188,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
     "a record and the catalog": (
         lambda p: (damage_record("a", 4, "body")(p), (p / "catalog").unlink()),
         [9],
+    ),
+    "two segments that changed places, and the index": (
+        lambda p: (swap(p), (p / "index").unlink()),
+        [],
+    ),
+    "two segments that changed places, one header, and the catalog": (
+        lambda p: (swap(p, "a"), (p / "catalog").unlink()),
+        ALL_OF_A,
     ),
     "a segment's header and the catalog": (
         lambda p: (flip(segment(p, "a"), 20), (p / "catalog").unlink()),
@@ -342,6 +373,17 @@ def test_files_of_several_stores(path: Path) -> None:
     (path / "store.json").unlink()
     before = files_of(path)
     with pytest.raises(CorruptStore, match="do not agree"):
+        repair_store(path, apply=True)
+    assert files_of(path) == before
+
+
+@pytest.mark.parametrize("name", ["hash64", "hash32", "frame_crc"])
+def test_a_result_that_is_not_sound(path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Should the repair itself be at fault, the store stays as it was: it is checked beforehand."""
+    flip(path / "index", 7 * ROW_BYTES)
+    before = files_of(path)
+    monkeypatch.setattr(rebuild, name, lambda *_: 12345)
+    with pytest.raises(CorruptStore, match="would not leave a sound store"):
         repair_store(path, apply=True)
     assert files_of(path) == before
 
