@@ -18,6 +18,7 @@ from msgstore.engine.remains import SegmentFile, Stream, Survivor
 from msgstore.engine.segment_files import find_segment_files
 from msgstore.engine.whole_frames import (
     catalog_entries,
+    catalog_entries_in,
     is_foreign_catalog,
     is_foreign_session_log,
     session_events,
@@ -26,7 +27,7 @@ from msgstore.engine.whole_frames import (
 from msgstore.format.catalog import CatalogEntry
 from msgstore.format.frame import FRAME_BYTES_MIN
 from msgstore.format.journal import ENTRIES_START
-from msgstore.format.names import JOURNAL
+from msgstore.format.names import CATALOG, JOURNAL
 from msgstore.format.record import (
     HEAD,
     RECORD_ELEMENTS,
@@ -55,6 +56,7 @@ class Survey:
         self.changed: set[str] = set()
         """Files for which the journal has what they do not have yet."""
         self._standing = self._hear_journal()
+        self._names: set[str] = set()
         self.references = self._catalog()
         self.events = self._events()
         self.files, self.leftovers = self._find_files()
@@ -132,17 +134,28 @@ class Survey:
         return max([self.rows, hint.sequence if hint else 0, *known])
 
     def _catalog(self) -> dict[int, CatalogEntry]:
-        if is_foreign_catalog(self.disk, self.store_uuid):
-            return {}
-        return {ref: e for ref, e in catalog_entries(self.disk) if self._is_rooted(ref, e)}
+        """What the catalog has, and what only the journal knows of it; all names go to `_names`."""
+        references = {}
+        if not is_foreign_catalog(self.disk, self.store_uuid):
+            for reference, entry in catalog_entries(self.disk):
+                self._names.add(entry.stream_id)
+                if self._is_rooted(reference, entry) is not False:
+                    references[reference] = entry
+        writes = (write for entry in self._entries() for write in entry.writes)
+        for write in writes:
+            for reference, entry in catalog_entries_in(write) if write.path == CATALOG else ():
+                self._names.add(entry.stream_id)
+                if self._is_rooted(reference, entry):
+                    references.setdefault(reference, entry)
+        return references
 
-    def _is_rooted(self, reference: int, entry: CatalogEntry) -> bool:
-        """False where a whole row says that the stream's first message is of another reference.
+    def _is_rooted(self, reference: int, entry: CatalogEntry) -> bool | None:
+        """Whether the stream's first message is of this reference, None where its row is damaged.
 
-        Frames of a catalog may stand in what is in its place now.
+        Frames of a catalog may stand in what is in its place now, or be of one before a repair.
         """
         row = self.row(entry.first_position)
-        return row is None or (row.stream, row.revision) == (reference, 0)
+        return row and (row.stream, row.revision) == (reference, 0)
 
     def _events(self) -> list[SessionEvent]:
         if is_foreign_session_log(self.disk, self.store_uuid):
@@ -153,8 +166,7 @@ class Survey:
     # ------------------------------------------------------------ segments
 
     def _find_files(self) -> tuple[list[SegmentFile], list[str]]:
-        ids = (entry.stream_id for entry in self.references.values())
-        return find_segment_files(self.disk, self.store_uuid, self.changed, ids)
+        return find_segment_files(self.disk, self.store_uuid, self.changed, self._names)
 
     def _plausible_positions(self) -> int:
         """How many positions there can be: more cannot be held by what is or was there."""

@@ -93,6 +93,7 @@ def damage(path: Path, change: Change) -> None:
 
 @settings(max_examples=120)
 @given(name=st.sampled_from(NAMES), done=changes, boots=st.booleans())
+@example("mixed", [(0.0, "cut", 0.0, 1), (0.25, "flip", 0.0, 1)], False)
 @example("rolled", [(0.5, "flip", 0.0, 1), (0.5, "swap", 0.75, 1)], False)
 def test_random_damage(name: str, done: list[Change], boots: bool) -> None:
     """Survivors keep bytes, position and revision; the store is sound, and takes saves."""
@@ -143,7 +144,8 @@ class Legible:
     are; `misnamed` those for which only the name of the file does, and is wrong.
 
     A segment that lost its header is what its name says: no more can be known of one whose header
-    rotted before it was given the name of another, unless the rows are there.
+    rotted before it was given the name of another, unless the rows are there. A name of which not
+    every character stands in the file's name is only found out where it is known from elsewhere.
     """
 
     def __init__(self, made: Sound, damaged: dict[str, bytes]) -> None:
@@ -156,6 +158,7 @@ class Legible:
             for path in (segment_path(stream_id, number) for number in range(20))
             if path in made.files
         }
+        told = damaged.get("catalog") == made.files["catalog"]
         for path, content in damaged.items():
             if not path.startswith("streams/"):
                 continue
@@ -166,7 +169,9 @@ class Legible:
                 if record not in content:
                     continue
                 stem = segment_path(stream_id, 0).removesuffix(".msgpack")
-                if rows_tell or stream_id in said or (not said and path.startswith(stem)):
+                is_named = not said and path.startswith(stem)
+                is_readable = told or stem.rpartition("/")[2].startswith(f"{stream_id}~")
+                if rows_tell or stream_id in said or (is_named and is_readable):
                     self.positions.add(position)
-                elif not said:
+                elif not said and not is_named:
                     self.misnamed.add(position)
