@@ -66,6 +66,36 @@ def test_quick(store: Cli) -> None:
     assert store("verify", "--quick").code == 0
 
 
+def test_the_modes(store: Cli) -> None:
+    """Quick and full, of everything and of one stream; full is what is done unasked."""
+    damage(store)
+    codes = {
+        flags: store("verify", *flags).code
+        for flags in [(), ("--full",), ("--quick",), ("--stream", "s-1")]
+    }
+    assert list(codes.values()) == [3, 3, 0, 3]
+    quick, full = (store("verify", "--stream", "s-0", f"--{mode}") for mode in ("quick", "full"))
+    assert (quick.lines[0]["messages"], full.lines[0]["messages"]) == (10, 10)
+    assert quick.lines[0]["bytesChecked"] < full.lines[0]["bytesChecked"]
+
+
+@pytest.mark.parametrize("mode", ["--quick", "--full"])
+@pytest.mark.parametrize("size", [None, 10])
+def test_a_stream_that_ends_too_early(store: Cli, mode: str, size: int | None) -> None:
+    """A segment that is gone, or lost its end: what the index has behind it is missing."""
+    segment = next(path for path in store.store.rglob("*.msgpack") if path.name.startswith("s-1"))
+    content = segment.read_bytes()
+    segment.unlink()
+    if size is not None:
+        starts = [found.start() for found in re.finditer(b"\xdc\x00\x10\xce", content)]
+        segment.write_bytes(content[: starts[5]])
+    done = store("verify", "--stream", "s-1", mode)
+    assert done.code == 3
+    [finding] = done.lines[0]["findings"]
+    assert finding["revision"] == (0 if size is None else 5)
+    assert finding["reason"].endswith(f"{10 if size is None else 5} are missing")
+
+
 def test_reading_damage_is_exit_3(store: Cli) -> None:
     """A read that meets damage prints what is sound before it, says where, and is exit 3."""
     damage(store)

@@ -204,7 +204,7 @@ def test_what_recovery_cuts_is_kept(path: Path, caplog: pytest.LogCaptureFixture
     forget_hint(path)
     with FileMessageStore(path) as store:
         assert len(list(store.get_all_messages())) == 20
-        assert "1 pieces that recovery set aside" in store.verify().notes[0]
+        assert "1 piece that recovery set aside" in store.verify().notes[0]
     assert "recovery cut 38 bytes of no whole commit from streams/" in caplog.text
     kept = next((path / "quarantine").iterdir())
     assert kept.read_bytes() == b"left over from a save that never stood"

@@ -115,7 +115,7 @@ def _report(report: "VerifyReport", screen: Screen) -> "Iterator[Fact | bytes]":
     yield "checked", human_size(report.bytes_checked)
     for note in report.notes:
         yield "note", note
-    yield "damage", f"{len(report.findings):,} places" if report.findings else "none found"
+    yield "damage", counted(len(report.findings), "place") if report.findings else "none found"
     if report.findings:
         table = Table(_FINDING_COLUMNS, screen, wide=False)
         rows = b"".join(table.add(finding) for finding in report.findings)
@@ -124,7 +124,7 @@ def _report(report: "VerifyReport", screen: Screen) -> "Iterator[Fact | bytes]":
 
 def _repair(report: "RepairReport", screen: Screen) -> "Iterator[Fact | bytes]":
     yield "messages", f"{report.messages:,}"
-    yield "damage", f"{len(report.damage):,} places" if report.damage else "none found"
+    yield "damage", counted(len(report.damage), "place") if report.damage else "none found"
     yield "lost", counted(report.lost_count, "message") if report.lost else "nothing"
     if report.rebuilt:
         yield "made anew" if report.applied else "to be made anew", ", ".join(report.rebuilt)
