@@ -83,6 +83,7 @@ def test_on_a_terminal(store: Cli) -> None:
     """On a terminal the report says in words what is lost and what is to be made anew."""
     damage(store)
     before = plain(store.terminal("repair").out)
+    assert "catalog, index, journal, 1 segment\n" in before.replace("\r", "")
     for words in ("1 message", "to be made anew", "nothing was changed", "s-1", "known"):
         assert words in before
     after = plain(store.terminal("repair", "--apply").out)
