@@ -110,8 +110,9 @@ def _notes(survey: Survey) -> tuple[str, ...]:
     notes = []
     if survey.changed:
         notes.append(f"the journal completes {len(survey.changed):,} files")
-    if strays := survey.strays + survey.ambiguous:
-        notes.append(f"{strays:,} whole records are of saves that do not stand")
+    if survey.strays:
+        what = "copies, of saves that do not stand, or not what msgstore writes"
+        notes.append(f"{survey.strays:,} whole records are {what}")
     if survey.leftovers:
         notes.append(f"{len(survey.leftovers):,} files in streams/ hold no message of this store")
     return tuple(notes)

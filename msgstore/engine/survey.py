@@ -1,6 +1,6 @@
 """What is left of a store, whatever state it is in: every surviving message and where it stands.
 
-Nothing is changed, and no message is kept in memory: 8 bytes a position say where its record is.
+Nothing is changed, and no message is kept in memory: 16 bytes a position say where its record is.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ from msgstore.format.record import (
     RECORD_ELEMENTS,
     RecordHead,
     decode_head,
+    decode_record,
     is_record,
     record_session,
 )
 from msgstore.format.row import Row
 from msgstore.format.session_log import SessionEvent
 from msgstore.model.errors import CorruptRecord
+from msgstore.model.values import is_json
 
 _POSITIONS_PLAUSIBLE = 1 << 24
 """A position up to here is believed of a record whatever else is left of the store."""
@@ -196,7 +198,7 @@ class Survey:
         claims = Claims(self.files, self.row, self._head_at, names)
         for number, file in enumerate(self.files):
             for one in self._records(file):
-                if self._can_stand(file, one.head):
+                if _is_message(one.frame) and self._can_stand(file, one.head):
                     claims.take(number, one)
                     _see_session(self._sessions_seen, one)
                 else:
@@ -288,6 +290,15 @@ class Survey:
         head = decode_head(self.disk.read(self.files[number].path, offset, HEAD.size))
         assert head is not None, "only whole records have a place"
         return head
+
+
+def _is_message(frame: memoryview) -> bool:
+    """Whether a whole record is what msgstore writes: of what it is not, nothing can be kept."""
+    try:
+        message = decode_record(frame, "").message
+    except ValueError:
+        return False
+    return is_json(message.data) and is_json(message.metadata)
 
 
 def _see_session(sessions: dict[str, tuple[int, int]], one: Survivor) -> None:

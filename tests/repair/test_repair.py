@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from msgstore import CorruptStore, FileMessageStore, Message, StoreNotFound
 from msgstore.backends.repairing import repair_store
 from msgstore.engine import rebuild
+from msgstore.format.record import encode_body, encode_record
 from msgstore.model.repairs import LOST_STREAM, LOST_TYPE
 
 from .stores import (
@@ -375,6 +377,51 @@ def test_files_of_several_stores(path: Path) -> None:
     with pytest.raises(CorruptStore, match="do not agree"):
         repair_store(path, apply=True)
     assert files_of(path) == before
+
+
+REST = ("T", {}, "id", None, None, None, None, None)
+BODIES: dict[str, bytes] = {
+    "an extension type": msgpack.packb((None, "T", msgpack.ExtType(5, b"x"), *REST[2:]))[1:],
+    "no JSON": msgpack.packb((None, "T", {"n": float("nan")}, *REST[2:]))[1:],
+    "a number as session": msgpack.packb((7, *REST))[1:],
+    "a list as session": msgpack.packb(([1], *REST))[1:],
+    "a session that ends nowhere": b"\xdb\xff\xff\xff\xff" + b"a" * 20,
+    "a session that is no text": b"\xa3\xff\xfe\xfd" + msgpack.packb(REST)[1:],
+    "a number as type": msgpack.packb((None, 3, *REST[1:]))[1:],
+    "no msgpack": b"\xc1" * 30,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_what_msgstore_does_not_write_is_no_message(path: Path, body: bytes) -> None:
+    """Though its frame is whole: it goes aside, also where no index tells that it is none."""
+    before = contents(path)
+    with segment(path, "a").open("ab") as file:
+        file.write(encode_record(body, MESSAGES + 1, 1_900_000_000_000_000, 10, False))
+    for name in ("index", "journal"):
+        (path / name).unlink()
+    report = repair_store(path, apply=True)
+    assert (report.lost, report.messages) == ((), MESSAGES)
+    assert "not what msgstore writes" in report.notes[0]
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize(("position", "revision"), [(MESSAGES + 3, 10), (MESSAGES + 3, 0), (1, 40)])
+def test_a_record_that_contradicts_its_stream(path: Path, position: int, revision: int) -> None:
+    """In a stream revisions rise with positions: as many are kept as can stand together."""
+    with FileMessageStore(path) as store:
+        store.save_messages("a", [Message("More"), Message("More")])
+    if position == 1:
+        flip(segment(path, "a"), record_at(path, "a", 0)[0] + 60)
+    before = {p: one for p, one in contents(path).items() if p != position}
+    body = encode_body(Message("Never"), "never", None)
+    with segment(path, "a").open("ab") as file:
+        file.write(encode_record(body, position, 1_900_000_000_000_000, revision, False))
+    for name in ("index", "journal"):
+        (path / name).unlink()
+    report = repair_store(path, apply=True)
+    assert [run.first_position for run in report.lost] == ([1] if position == 1 else [])
+    assert {p: one for p, one in contents(path).items() if p != position} == before
 
 
 @pytest.mark.parametrize("name", ["hash64", "hash32", "frame_crc"])
