@@ -32,13 +32,14 @@ class Catalog:
         """The id of the stream that a row names. Raises CorruptRecord."""
         found = self._ids.get(reference)
         if found is None:
-            found = self._read(reference).stream_id
+            found = self.entry(reference).stream_id
             if len(self._ids) >= _CACHED_MAX:
                 self._ids.clear()
             self._ids[reference] = found
         return found
 
-    def _read(self, reference: int) -> CatalogEntry:
+    def entry(self, reference: int) -> CatalogEntry:
+        """The stream that a row names. Raises CorruptRecord."""
         offset = reference * ALIGNMENT
         buffer = self._disk.read(CATALOG, offset, _ENTRY_BYTES_MAX)
         problem = frame_problem(buffer)
@@ -61,8 +62,22 @@ class Catalog:
                 return
             yield offset // ALIGNMENT, entry
 
+    def behind(self, start: int, count: int) -> Iterator[tuple[int, CatalogEntry, int]]:
+        """Reference, entry and end of the `count` frames behind an offset. Raises CorruptRecord."""
+        end = start
+        for offset, frame in walk_frames(self._disk, CATALOG, start, self._disk.size(CATALOG)):
+            if count == 0:
+                return
+            end = offset + len(frame)
+            with as_damage(CATALOG, offset):
+                entry = decode_catalog_entry(frame)
+            yield offset // ALIGNMENT, entry, end
+            count -= 1
+        if count:
+            raise CorruptRecord(CATALOG, end, f"{count:,} more streams should stand here")
+
     def reference_of(self, stream_id: str, rows: int) -> int | None:
-        """The reference of a stream, by walking all of them: for when its segment cannot tell."""
+        """The reference of a stream, by walking all of them: for when rows cannot tell."""
         for reference, entry in self.entries(self.end(HEADER_BYTES), rows):
             if entry.stream_id == stream_id:
                 return reference

@@ -172,7 +172,7 @@ class _Copy:
         self._disk = writer.source.disk
         self._records = Records(self._disk, self._source.catalog)
         self._segments = Segments(
-            self._disk, self._source.index, self._source.catalog, snapshot.store_uuid
+            self._disk, self._source.index, self._source.ends, snapshot.store_uuid
         )
         self._bytes = 0
 

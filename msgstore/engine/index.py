@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 from msgstore.disk.files import Disk
 from msgstore.format.names import INDEX
 from msgstore.format.row import (
     ROW_BYTES,
+    STREAM_WORD,
     Row,
+    column_32,
     decode_index_header,
     decode_row,
     first_damaged,
@@ -61,29 +62,34 @@ class Index:
             raise row_damage(damaged)
         return window
 
-    def find_record(
-        self, stream: int, segment: int, offset: int | None, after: int, rows: int
-    ) -> tuple[int, Row] | None:
-        """The visible row, behind position `after`, of the record at this place of a segment.
+    def first_of(self, stream: int, after: int, rows: int) -> tuple[int, Row] | None:
+        """The stream's first row behind position `after`, among the first `rows`: by scanning.
 
-        An `offset` of None means any place. Scans the index: for when a segment is not what it
-        should be. Raises CorruptRecord.
+        A stream is named by its reference. For when a segment is not what it should be. Raises
+        CorruptRecord.
         """
-        place = struct.pack("<I", stream)
         for start in range(after + 1, rows + 1, _FIND_WINDOW_ROWS):
-            window = self.checked_window(start, min(_FIND_WINDOW_ROWS, rows + 1 - start))
-            at = window.find(place)
-            while at >= 0:
-                position = start + at // ROW_BYTES
-                row = decode_row(position, window, at - at % ROW_BYTES)
-                if (
-                    row is not None
-                    and (row.stream, row.segment) == (stream, segment)
-                    and offset in (None, row.offset)
-                ):
-                    return position, row
-                at = window.find(place, at + 1)
+            count = min(_FIND_WINDOW_ROWS, rows + 1 - start)
+            streams = column_32(self.checked_window(start, count), STREAM_WORD).tolist()
+            if stream in streams:
+                position = start + streams.index(stream)
+                return position, self.row(position)
         return None
+
+    def last_of(self, stream: int, rows: int) -> int:
+        """The stream's last position among the first `rows`, 0 for none: by scanning backwards.
+
+        Damaged rows are passed over.
+        """
+        end = rows
+        while end > 0:
+            start = max(1, end + 1 - _FIND_WINDOW_ROWS)
+            window = self.window(start, end + 1 - start)
+            for at, found in reversed(list(enumerate(column_32(window, STREAM_WORD)))):
+                if found == stream and decode_row(start + at, window, at * ROW_BYTES):
+                    return start + at
+            end = start - 1
+        return 0
 
     def last_complete(self, known_rows: int) -> int:
         """The last position of the last whole commit, given that `known_rows` are whole.

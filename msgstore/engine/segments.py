@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgstore.disk.files import Disk
-from msgstore.engine.catalog import Catalog
+from msgstore.engine.ends import StreamEnds
 from msgstore.engine.index import Index
 from msgstore.engine.log import as_damage
 from msgstore.format.frame import frame_length, frame_problem, last_frame_length
@@ -56,16 +56,31 @@ class _Found(NamedTuple):
 class Segments:
     """Reads segments; what it finds is checked against the index."""
 
-    def __init__(self, disk: Disk, index: Index, catalog: Catalog, store_uuid: bytes) -> None:
+    def __init__(self, disk: Disk, index: Index, ends: StreamEnds, store_uuid: bytes) -> None:
         self._disk = disk
         self._index = index
-        self._catalog = catalog
+        self._ends = ends
         self._store_uuid = store_uuid
 
     # ------------------------------------------------------------ the end of a stream
 
     def head(self, stream_id: str, rows: int) -> StreamHead | None:
-        """The stream's last message among the first `rows`, or None. Raises CorruptRecord."""
+        """The stream's last message among the first `rows`, or None.
+
+        Raises CorruptRecord, also where the index knows of more than the segments hold.
+        """
+        found = self._last_in_segments(stream_id, rows)
+        if found is None:
+            stream, position = self._ends.reference_of(stream_id, rows), 0
+        else:
+            stream, position = found.row.stream, found.position
+        if stream is not None and self._ends.last_position(stream, rows) > position:
+            lost = self._index.first_of(stream, position, rows)
+            assert lost is not None, "there is a row behind that position"
+            raise self._missing(stream_id, lost)
+        return found
+
+    def _last_in_segments(self, stream_id: str, rows: int) -> StreamHead | None:
         first_size = self._disk.size(segment_path(stream_id, 0))
         if first_size < 0:
             return None
@@ -81,6 +96,23 @@ class Segments:
                 revision, position = found.head.revision, found.head.position
                 return StreamHead(stream_id, revision, position, segment, end, found.row)
         return None
+
+    def _missing(self, stream_id: str, lost: tuple[int, Row]) -> CorruptRecord:
+        """The error for a record that a row tells of, and that is not where it should be."""
+        position, row = lost
+        path = segment_path(stream_id, row.segment)
+        size = self._disk.size(path)
+        reason = "the record is damaged"
+        if size < row.offset + row.length:
+            reason = "the segment is missing" if size < 0 else "the segment ends too early"
+        return CorruptRecord(
+            path,
+            row.offset,
+            reason,
+            stream_id=stream_id,
+            revision=row.revision,
+            position=position,
+        )
 
     def _last_segment(self, stream_id: str) -> int:
         """The last segment of a stream whose first is full: by doubling, then by bisection."""
@@ -131,12 +163,10 @@ class Segments:
         """The last record before the first place that is none, or not visible.
 
         What stands from there on was in no commit, or is being written; or else it is damaged, and
-        then a row accounts for it.
+        then a row accounts for it, which may be damaged too.
         """
-        path = segment_path(stream_id, segment)
         last = None
-        end = 0
-        for offset, frame in self._walk(path, 0, size):
+        for offset, frame in self._walk(segment_path(stream_id, segment), 0, size):
             if offset:  # the first frame is the segment's header
                 head = decode_head(frame)
                 if head is not None and head.position > rows:
@@ -145,21 +175,11 @@ class Segments:
                 if head is None or row is None:
                     break
                 last = _Found(offset, head, row)
-            end = offset + len(frame)
-        stream = last.row.stream if last else self._catalog.reference_of(stream_id, rows)
+        stream = last.row.stream if last else self._ends.reference_of(stream_id, rows)
         if stream is not None:
-            after = last.head.position if last else 0
-            # Without even a header, any record of the segment is one too many.
-            lost = self._index.find_record(stream, segment, end or None, after, rows)
+            lost = self._index.first_of(stream, last.head.position if last else 0, rows)
             if lost is not None:
-                raise CorruptRecord(
-                    path,
-                    end,
-                    "the record is damaged",
-                    stream_id=stream_id,
-                    revision=lost[1].revision,
-                    position=lost[0],
-                )
+                raise self._missing(stream_id, lost)
         return last
 
     def row_pointing_at(self, segment: int, offset: int, head: RecordHead) -> Row | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
+from msgstore.engine.ends import StreamEnds
 from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity, read_identity
 from msgstore.engine.index import Index
@@ -39,7 +40,8 @@ class Source:
         self.token = token
         self.index = Index(disk)
         self.catalog = Catalog(disk)
-        self.segments = Segments(disk, self.index, self.catalog, identity.store_uuid)
+        self.ends = StreamEnds(disk, self.index, self.catalog, identity.store_uuid)
+        self.segments = Segments(disk, self.index, self.ends, identity.store_uuid)
         self.records = Records(disk, self.catalog)
         self._sessions = SessionLog(disk)
         self._journal = disk.identity(JOURNAL)

@@ -13,6 +13,7 @@ from msgstore.engine.index import row_damage
 from msgstore.engine.journal import entries_of_generation, read_slots
 from msgstore.engine.query import stretches
 from msgstore.engine.records import damaged
+from msgstore.engine.segments import StreamHead
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import (
     CATALOG,
@@ -112,15 +113,13 @@ class _Verification:
         source, rows = self.snapshot.source, self.snapshot.rows
         try:
             head = source.segments.head(stream_id, rows)
-            reference = head.row.stream if head else source.catalog.reference_of(stream_id, rows)
-            if reference is None:
+            if head is None:
                 self.notes.append("the stream holds no messages")
                 return
             self.stream_count = 1
-            self._end_of_stream(stream_id, reference, head.revision if head else -1)
-            if quick or head is None:
+            if quick:
+                self._rows_of(head)
                 return
-            self.messages = self.bytes_checked = 0
             for stored in self.snapshot.read_stream(stream_id, 0, None, backwards=False):
                 row = source.index.row(stored.position)
                 self._compare(stored, row)
@@ -129,25 +128,23 @@ class _Verification:
         except CorruptRecord as error:
             self._found(error)
 
-    def _end_of_stream(self, stream_id: str, reference: int, last_revision: int) -> None:
-        """Whether the index knows of messages behind what its segments take for the last one."""
-        missing = []
+    def _rows_of(self, head: StreamHead) -> None:
+        """Whether the index has a whole row for each message up to the stream's last one."""
         for window, start in self._windows():
             streams = column_32(window, STREAM_WORD).tolist()
             for at, stream in enumerate(streams):
                 row = (
-                    decode_row(start + at, window, at * ROW_BYTES) if stream == reference else None
+                    decode_row(start + at, window, at * ROW_BYTES)
+                    if stream == head.row.stream
+                    else None
                 )
                 if row is None:
                     continue
+                if row.revision != self.messages:
+                    reason = f"revision {row.revision} follows {self.messages - 1}"
+                    raise damaged(start + at, row, head.stream_id, reason)
                 self.messages += 1
                 self.bytes_checked += ROW_BYTES
-                if row.revision > last_revision:
-                    missing.append((start + at, row))
-        if missing:
-            position, row = missing[0]
-            reason = f"the stream ends before this record: {len(missing):,} are missing"
-            self._found(damaged(position, row, stream_id, reason))
 
     def _journal(self) -> None:
         disk = self.snapshot.source.disk

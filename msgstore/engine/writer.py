@@ -309,6 +309,7 @@ class Writer:
             row = self._disk.read(INDEX, rows * ROW_BYTES, ROW_BYTES)
             crc = stored_crc(row) if rows else 0
             self._tail = begin_generation(self._disk, tail, crc, self.source.identity.store_uuid)
+            self.source.ends.seal(rows)
             if self._disk.size(JOURNAL) > 2 * JOURNAL_BYTES_CHECKPOINT:
                 self._disk.truncate(JOURNAL, JOURNAL_BYTES_CHECKPOINT)
         except OSError as error:

@@ -53,7 +53,7 @@ def fill(path: Path, messages: int, streams: int) -> None:
 
 @pytest.mark.parametrize("how", ["cold", "warm"])
 def test_one_save_into_an_existing_stream(how: str, tmp_path: Path) -> None:
-    """One fdatasync and no other sync; as many reads in a large store as in a small one."""
+    """One fdatasync and no other sync; in a large store no more reads than its few runs take."""
     fill(tmp_path / "small", 1000, 10)
     fill(tmp_path / "large", 40_000, 400)
     small = calls_of_a_save(tmp_path / "small", how, tmp_path / "trace")
@@ -62,6 +62,9 @@ def test_one_save_into_an_existing_stream(how: str, tmp_path: Path) -> None:
         assert {name: calls[name] for name in SYNCS if calls[name]} == {"fdatasync": 1}
         assert calls["pwrite64"] <= 5
         assert calls["ftruncate"] == 0
-    assert large["pread64"] == small["pread64"]
-    assert large["openat"] == small["openat"]
+    runs = len(list((tmp_path / "large" / "lookup").glob("ends-*")))
+    assert 1 <= runs <= 4
+    more = {"cold": runs, "warm": 0}[how]
+    assert large["pread64"] <= small["pread64"] + 6 * more
+    assert large["openat"] <= small["openat"] + 2 * more
     assert large["pread64"] <= {"cold": 30, "warm": 8}[how]
