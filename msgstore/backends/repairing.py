@@ -93,8 +93,11 @@ def _reading(path: str | os.PathLike[str], lock_timeout_s: float) -> Iterator[Di
 def _open(path: str | os.PathLike[str]) -> Iterator[RealDisk]:
     disk = RealDisk(os.path.abspath(os.fspath(path)))
     try:
-        if disk.identity("") is None:
-            raise StoreNotFound(disk.root)
+        try:
+            if disk.identity("") is None:
+                raise StoreNotFound(disk.root)
+        except OSError as error:
+            raise unreadable(disk.root, error) from error
         yield disk
     finally:
         disk.forget()

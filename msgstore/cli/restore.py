@@ -6,6 +6,12 @@ from typer import Argument, Context, Option, Typer
 
 from msgstore.cli.command import Command
 from msgstore.cli.options import LockTimeout, Verify, number_from_1
+from msgstore.model.errors import StoreNotFound
+
+
+class _NoBackup(StoreNotFound):
+    advice = "name the folder of a backup, as `msgstore backup` makes it"
+
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -41,9 +47,12 @@ def restore(
 
     tell = copy_printer(ctx.obj, "restored")
     path = store_path(ctx.obj.store_url)
-    result = restore_store(
-        store_path(backup), path, to_position, verify=verify, lock_timeout_s=lock_timeout
-    )
+    try:
+        result = restore_store(
+            store_path(backup), path, to_position, verify=verify, lock_timeout_s=lock_timeout
+        )
+    except StoreNotFound as error:
+        raise _NoBackup(error.path) from error
     tell(result)
     if to_position is not None and result.position != to_position:
         ctx.obj.say(f"the last commit up to position {to_position:,} ends at {result.position:,}")

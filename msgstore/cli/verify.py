@@ -26,7 +26,14 @@ def verify(
         str | None,
         Option("--stream", metavar="ID", help="Only this stream.", autocompletion=complete_stream),
     ] = None,
-    quick: Annotated[bool, Option("--quick", help="The index only, not every message.")] = False,
+    quick: Annotated[
+        bool,
+        Option(
+            "--quick/--full",
+            help="Only the index, or every message too (default).",
+            show_default=False,
+        ),
+    ] = False,
 ) -> int:
     """Read everything and say what is damaged."""
     from msgstore.cli.errors import DAMAGED, DONE, BadUsage

@@ -11,6 +11,7 @@ from msgstore.engine.identity import new_token
 from msgstore.engine.origin import Origin
 from msgstore.engine.place import check_headers, dependable_boot_id
 from msgstore.engine.recovery import Surroundings, overlay, overlay_beyond
+from msgstore.engine.remains import SegmentFile
 from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.engine.survey import Survey
 from msgstore.engine.verify import verify
@@ -55,8 +56,14 @@ def _finding(error: CorruptRecord) -> Finding:
 
 def unsound_files(survey: Survey) -> Iterator[Finding]:
     """The segments in which something other than surviving messages stands."""
-    for stream in survey.streams.values():
-        for _, file in stream.files:
-            if not file.is_sound and file.path not in survey.changed:
-                what = "not all of its records are whole" if file.header_bytes else "no header"
-                yield Finding(file.path, 0, what, stream.stream_id)
+    for file in survey.files:
+        if file.has_messages and not file.is_sound and file.path not in survey.changed:
+            yield Finding(file.path, 0, _why_unsound(file), file.stream_id)
+
+
+def _why_unsound(file: SegmentFile) -> str:
+    if not file.header_bytes:
+        return "no header"
+    if not file.is_home:
+        return "the segment belongs elsewhere"
+    return "not all that stands in it are messages of the stream, each the next one"

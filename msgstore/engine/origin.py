@@ -120,4 +120,6 @@ def segment_headers(disk: Disk) -> Iterator[tuple[str, SegmentHeader | None]]:
 def segment_header(disk: Disk, path: str) -> SegmentHeader | None:
     """The header of a segment, None where it is damaged or something else."""
     frame = first_frame(disk, path, _SEGMENT_HEADER_BYTES_MAX)
-    return None if frame is None else decode_segment_header(frame)
+    with suppress(ValueError):  # a whole frame, and nothing that msgstore writes
+        return None if frame is None else decode_segment_header(frame)
+    return None

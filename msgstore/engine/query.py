@@ -205,7 +205,7 @@ def _sift_stream(
     except CorruptRecord:
         if not tolerant:
             raise
-        reference = snapshot.source.catalog.reference_of(stream_id, snapshot.rows)
+        reference = snapshot.source.reference_of(stream_id, snapshot.rows)
         sieve.streams = frozenset(() if reference is None else (reference,))
         return reference is not None
     if head is None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
+from operator import itemgetter
 from typing import NamedTuple
 
 from msgstore.disk.files import Disk
@@ -37,7 +38,12 @@ from msgstore.format.names import (
     hash64,
     segment_path,
 )
-from msgstore.format.record import SegmentHeader, decode_body, encode_segment_header
+from msgstore.format.record import (
+    SegmentHeader,
+    decode_body,
+    encode_segment_header,
+    record_revision,
+)
 from msgstore.format.row import (
     FLAG_COMMAND,
     FLAG_SYNCED,
@@ -101,13 +107,16 @@ def first_unsound(stream: Stream, lost: int | None) -> int | None:
     `lost` is its first lost revision. A segment takes no more records once it is full, so what
     follows a segment that changes its size may have to move.
     """
-    for expected, (_, file) in enumerate(stream.files):
+    revision = 0
+    for expected, file in enumerate(stream.files):
         is_last = expected == len(stream.files) - 1
+        is_full = file.end >= SEGMENT_BYTES_ROLL
         if not file.is_sound or file.has_strays or file.number != expected:
             return expected
-        if not is_last and file.end < SEGMENT_BYTES_ROLL:
+        if file.first_revision != revision or not (is_last or is_full):
             return expected
-        if lost is not None and lost <= file.last_revision + (file.end < SEGMENT_BYTES_ROLL):
+        revision = file.last_revision + 1
+        if lost is not None and lost < revision + (not is_full):
             return expected
     return None if lost is None else len(stream.files)
 
@@ -122,6 +131,10 @@ class Rebuilder:
     """By stream, in the order of their revisions."""
     made: list[str] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
+    _kept: dict[str, list[SegmentFile]] = field(default_factory=dict)
+    """By stream, the segments that stay as they are."""
+    _anew: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """By stream, the survivors in streams of which not all segments stay."""
     _references: dict[str, int] = field(default_factory=dict)
     _numbers: Mapping[str, int] = field(default_factory=dict)
     _types: dict[str, int] = field(default_factory=dict)
@@ -130,6 +143,7 @@ class Rebuilder:
         """On return all files that must be made anew stand in `repair.new/`, not synced."""
         book = SessionBook(self.survey, self._marked_sessions())
         self._numbers = book.numbers
+        self._plan()
         catalog_end = self._write_catalog()
         self._write_rows()
         counts = self._fill_totals()
@@ -140,6 +154,21 @@ class Rebuilder:
         if store_json is not None and store_json != self._bytes_of(STORE_JSON):
             self._put(STORE_JSON, store_json)
         self.aside += self.survey.leftovers
+
+    def _plan(self) -> None:
+        """Which segments stay as they are; all others go aside, and their messages into new ones."""
+        staying = set()
+        anew = []
+        for stream_id in self.survey.streams.keys() | self.markers.keys():
+            stream = self.survey.streams.get(stream_id) or Stream(stream_id)
+            markers = self.markers.get(stream_id)
+            unsound = first_unsound(stream, markers[0].revision if markers else None)
+            self._kept[stream_id] = stream.files[:unsound]
+            staying |= {file.path for file in stream.files[:unsound]}
+            if unsound is not None:
+                anew.append(stream_id)
+        self._anew = self.survey.positions(anew)
+        self.aside += [file.path for file in self.survey.files if file.path not in staying]
 
     def _bytes_of(self, path: str) -> bytes | None:
         size = self.disk.size(path)
@@ -184,44 +213,45 @@ class Rebuilder:
 
     def _placed(self, stream_id: str) -> Iterator[Placed]:
         """Every message of a stream where it will stand; writes the segments that change."""
-        stream = self.survey.streams.get(stream_id) or Stream(stream_id)
-        markers = self.markers.get(stream_id, [])
-        unsound = first_unsound(stream, markers[0].revision if markers else None)
-        kept = stream.files if unsound is None else stream.files[:unsound]
-        for number, file in kept:
+        kept = self._kept[stream_id]
+        for file in kept:
             header_bytes = file.header_bytes
-            for one in self.survey.survivors([(number, file)]):
+            for one in self.survey.survivors(file):
                 yield Placed(file.number, one.offset, header_bytes, one.frame)
                 header_bytes = 0
-        if unsound is not None:
-            yield from self._write_segments(stream, stream.files[unsound:], unsound, markers)
+        if stream_id in self._anew:
+            first_revision = kept[-1].last_revision + 1 if kept else 0
+            yield from self._write_segments(stream_id, len(kept), first_revision)
 
     def _write_segments(
-        self,
-        stream: Stream,
-        files: list[tuple[int, SegmentFile]],
-        segment: int,
-        markers: list[Marker],
+        self, stream_id: str, segment: int, first_revision: int
     ) -> Iterator[Placed]:
-        self.aside += [file.path for _, file in files]
-        survivors = ((one.head.revision, one.frame) for one in self.survey.survivors(files))
-        marked = ((marker.revision, memoryview(marker.record)) for marker in markers)
-        file = self._new_segment(stream.stream_id, segment)
-        for revision, record in merge(survivors, marked, key=lambda one: one[0]):
+        file = self._new_segment(stream_id, segment)
+        for revision, record in self._records(stream_id, first_revision):
             header_bytes = 0
             if file.end >= SEGMENT_BYTES_ROLL:
                 file.flush()
                 segment += 1
-                file = self._new_segment(stream.stream_id, segment)
+                file = self._new_segment(stream_id, segment)
             if file.end == 0:
                 header = encode_segment_header(
-                    SegmentHeader(self.survey.store_uuid, stream.stream_id, segment, revision)
+                    SegmentHeader(self.survey.store_uuid, stream_id, segment, revision)
                 )
                 file.append(header)
                 header_bytes = len(header)
             yield Placed(segment, file.end, header_bytes, record)
             file.append(record)
         file.flush()
+
+    def _records(self, stream_id: str, first_revision: int) -> Iterator[tuple[int, bytes]]:
+        """Survivors and markers of a stream from a revision on, in order."""
+        records = (self.survey.record(position) for position in self._anew[stream_id])
+        survivors = ((record_revision(record), record) for record in records)
+        markers = self.markers.get(stream_id, [])
+        marked = ((marker.revision, marker.record) for marker in markers)
+        for revision, record in merge(survivors, marked, key=itemgetter(0)):
+            if revision >= first_revision:
+                yield revision, record
 
     def _new_segment(self, stream_id: str, segment: int) -> NewFile:
         path = segment_path(stream_id, segment)

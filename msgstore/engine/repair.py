@@ -87,8 +87,8 @@ def rebuild_index(disk: Disk, now_us: int) -> RepairReport:
         reason = "no segment holds the message"
         error = CorruptRecord(INDEX, position * ROW_BYTES, reason, position=position)
         raise _beyond_segments(error)
-    if survey.superseded:
-        reason = f"{survey.superseded:,} positions stand in two records each"
+    if survey.ambiguous:
+        reason = f"{survey.ambiguous:,} positions stand in two records each"
         raise _beyond_segments(CorruptStore(f"the segments are ambiguous: {reason}"))
     report = RepairReport(survey.rows, (), (), (), None, False, _notes(survey))
     return _carry_out(disk, survey, origin, [], now_us, report)
@@ -110,8 +110,9 @@ def _notes(survey: Survey) -> tuple[str, ...]:
     notes = []
     if survey.changed:
         notes.append(f"the journal completes {len(survey.changed):,} files")
-    if strays := survey.strays + survey.superseded:
-        notes.append(f"{strays:,} whole records are of saves that do not stand")
+    if survey.strays:
+        what = "copies, of saves that do not stand, or not what msgstore writes"
+        notes.append(f"{survey.strays:,} whole records are {what}")
     if survey.leftovers:
         notes.append(f"{len(survey.leftovers):,} files in streams/ hold no message of this store")
     return tuple(notes)
@@ -127,7 +128,7 @@ def _to_rebuild(survey: Survey, report: RepairReport) -> tuple[str, ...]:
         unsound = first_unsound(stream, lost.get(stream_id))
         if unsound is not None:
             paths.append(segment_path(stream_id, unsound))
-            paths += [file.path for _, file in stream.files[unsound + 1 :]]
+            paths += [file.path for file in stream.files[unsound + 1 :] if file.is_home]
     return tuple(paths)
 
 

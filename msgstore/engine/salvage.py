@@ -122,7 +122,7 @@ class _Salvage:
     def _reference(self) -> int | None:
         """What rows call the stream: as the catalog says, or as the row of its first record does."""
         try:
-            return self._source.catalog.reference_of(self._stream_id, self._snapshot.rows)
+            return self._source.reference_of(self._stream_id, self._snapshot.rows)
         except CorruptRecord as error:
             first = self._record_at(0, self._header_bytes(0))
             row = first and self._source.index.read(first.head.position)

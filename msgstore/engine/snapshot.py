@@ -53,6 +53,14 @@ class Source:
             self._sessions.refresh(end)
             return self._sessions
 
+    def reference_of(self, stream_id: str, rows: int) -> int | None:
+        """How rows name a stream, asked of a store that is damaged; None for no such stream.
+
+        Raises CorruptRecord where the catalog has lost streams, of which this may be one.
+        """
+        found = self.catalog.reference_of(stream_id, rows)
+        return self.ends.reference_of(stream_id, rows) if found is None else found
+
     def check_still_there(self) -> None:
         """Raises StoreUnavailable once the store was emptied or repaired: its files are others then."""
         if self.token is None:

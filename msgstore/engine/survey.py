@@ -1,21 +1,24 @@
 """What is left of a store, whatever state it is in: every surviving message and where it stands.
 
-Nothing is changed, and no message is kept in memory: 8 bytes a position say where its record is.
+Nothing is changed, and no message is kept in memory: 16 bytes a position say where its record is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Collection, Iterator, Sequence
 
 from msgstore.disk.files import Disk
 from msgstore.disk.overlay import OverlayDisk
+from msgstore.engine.claims import Claims
 from msgstore.engine.index import Index
 from msgstore.engine.journal import Entry, read_hint, read_slots, stray_entries
-from msgstore.engine.origin import segment_header, segment_headers
 from msgstore.engine.recovery import Standing, standing
-from msgstore.engine.remains import Gap, Places, SegmentFile, Stream, Survivor
+from msgstore.engine.remains import SegmentFile, Stream, Survivor
+from msgstore.engine.segment_files import find_segment_files
 from msgstore.engine.whole_frames import (
     catalog_entries,
+    catalog_entries_in,
     is_foreign_catalog,
     is_foreign_session_log,
     session_events,
@@ -24,25 +27,20 @@ from msgstore.engine.whole_frames import (
 from msgstore.format.catalog import CatalogEntry
 from msgstore.format.frame import FRAME_BYTES_MIN
 from msgstore.format.journal import ENTRIES_START
-from msgstore.format.names import (
-    JOURNAL,
-    segment_path,
-    split_segment_path,
-    stream_stem,
-)
+from msgstore.format.names import CATALOG, JOURNAL
 from msgstore.format.record import (
     HEAD,
     RECORD_ELEMENTS,
     RecordHead,
-    SegmentHeader,
     decode_head,
-    encode_segment_header,
+    decode_record,
     is_record,
     record_session,
 )
 from msgstore.format.row import Row
 from msgstore.format.session_log import SessionEvent
 from msgstore.model.errors import CorruptRecord
+from msgstore.model.values import is_json
 
 _POSITIONS_PLAUSIBLE = 1 << 24
 """A position up to here is believed of a record whatever else is left of the store."""
@@ -60,23 +58,21 @@ class Survey:
         self.changed: set[str] = set()
         """Files for which the journal has what they do not have yet."""
         self._standing = self._hear_journal()
+        self._names: set[str] = set()
         self.references = self._catalog()
         self.events = self._events()
-        self.files: list[SegmentFile] = []
-        self.leftovers: list[str] = []
-        self.superseded = 0
-        """Positions that stand in two records, where nothing but their times tells them apart."""
-        self.strays = 0
-        """Whole records that were in no commit that stands."""
-        self.streams: dict[str, Stream] = {}
-        self.sessions: dict[str, tuple[int, int]] = {}
-        """First position and its time of each session that a surviving message names."""
-        self.places = Places()
-        self._find_files()
+        self.files, self.leftovers = self._find_files()
+        """Every segment, and what else is in `streams/` but of no use."""
         self._positions_max = self._plausible_positions()
-        self._scan()
+        self._sessions_seen: dict[str, tuple[int, int]] = {}
+        self._claims = self._scan()
+        self.places = self._claims.places
+        self.streams: dict[str, Stream] = {}
+        self._take_stock()
         self.rows = self._count_rows()
         self.places.reach(self.rows)
+        self.sessions = self._find_sessions() if self.strays else self._sessions_seen
+        """First position and its time of each session that a surviving message names."""
 
     # ------------------------------------------------------------ journal, index, catalog, sessions
 
@@ -140,9 +136,28 @@ class Survey:
         return max([self.rows, hint.sequence if hint else 0, *known])
 
     def _catalog(self) -> dict[int, CatalogEntry]:
-        if is_foreign_catalog(self.disk, self.store_uuid):
-            return {}
-        return dict(catalog_entries(self.disk))
+        """What the catalog has, and what only the journal knows of it; all names go to `_names`."""
+        references = {}
+        if not is_foreign_catalog(self.disk, self.store_uuid):
+            for reference, entry in catalog_entries(self.disk):
+                self._names.add(entry.stream_id)
+                if self._is_rooted(reference, entry) is not False:
+                    references[reference] = entry
+        writes = (write for entry in self._entries() for write in entry.writes)
+        for write in writes:
+            for reference, entry in catalog_entries_in(write) if write.path == CATALOG else ():
+                self._names.add(entry.stream_id)
+                if self._is_rooted(reference, entry):
+                    references.setdefault(reference, entry)
+        return references
+
+    def _is_rooted(self, reference: int, entry: CatalogEntry) -> bool | None:
+        """Whether the stream's first message is of this reference, None where its row is damaged.
+
+        Frames of a catalog may stand in what is in its place now, or be of one before a repair.
+        """
+        row = self.row(entry.first_position)
+        return row and (row.stream, row.revision) == (reference, 0)
 
     def _events(self) -> list[SessionEvent]:
         if is_foreign_session_log(self.disk, self.store_uuid):
@@ -152,50 +167,8 @@ class Survey:
 
     # ------------------------------------------------------------ segments
 
-    def _find_files(self) -> None:
-        """Sorts the files of `streams/` by the streams that they belong to."""
-        found = dict(segment_headers(self.disk))
-        for path in self.changed:
-            if split_segment_path(path):
-                found[path] = segment_header(self.disk, path)
-        ours = {p: h for p, h in found.items() if h and h.store_uuid == self.store_uuid}
-        ids = {entry.stream_id for entry in self.references.values()}
-        ids |= {header.stream_id for header in ours.values()}
-        stems = {stream_stem(stream_id): stream_id for stream_id in ids}
-        for path, header in sorted(found.items()):
-            self._sort_in(path, header, ours, stems)
-        for stream in self.streams.values():
-            stream.files.sort(key=lambda one: one[1].number)
-
-    def _sort_in(
-        self,
-        path: str,
-        header: SegmentHeader | None,
-        ours: dict[str, SegmentHeader],
-        stems: dict[str, str],
-    ) -> None:
-        if header is not None and header.store_uuid != self.store_uuid:
-            self.leftovers.append(path)
-            return
-        if header is not None:
-            right = segment_path(header.stream_id, header.segment_number)
-            if right != path and right in ours:
-                self.leftovers.append(path)
-                return
-            length = len(encode_segment_header(header))
-            file = SegmentFile(path, header.segment_number, right == path, length, length)
-            stream_id = header.stream_id
-        else:
-            named = _named(path, stems)
-            if named is None:
-                self.leftovers.append(path)
-                return
-            stream_id, number = named
-            file = SegmentFile(path, number, False, 0, 0)
-        file.is_sound = file.is_sound and path not in self.changed
-        stream = self.streams.setdefault(stream_id, Stream(stream_id))
-        stream.files.append((len(self.files), file))
-        self.files.append(file)
+    def _find_files(self) -> tuple[list[SegmentFile], list[str]]:
+        return find_segment_files(self.disk, self.store_uuid, self.changed, self._names)
 
     def _plausible_positions(self) -> int:
         """How many positions there can be: more cannot be held by what is or was there."""
@@ -219,60 +192,52 @@ class Survey:
         last = max((stream.last_position for stream in self.streams.values()), default=0)
         return self._known_rows() if self._standing else max(self._known_rows(), last)
 
-    def _scan(self) -> None:
-        """Finds the survivors. A record whose place another one took over is none."""
-        moved: set[str] = set()
-        for stream in self.streams.values():
-            moved |= self._scan_stream(stream)
-        for stream_id in moved:
-            stream = self.streams[stream_id]
-            self.streams[stream_id] = again = Stream(stream_id, stream.files)
-            self._measure(again)
-        for stream in self.streams.values():
-            self.leftovers += [f.path for _, f in stream.files if f.last_revision < 0]
-            stream.files = [one for one in stream.files if one[1].last_revision >= 0]
-        self.streams = {key: one for key, one in self.streams.items() if one.files}
-
-    def _scan_stream(self, stream: Stream) -> set[str]:
-        """Takes up a stream; returns the streams of which it turned out to hold the true records."""
-        moved = set()
-        for number, file in stream.files:
+    def _scan(self) -> Claims:
+        """Finds the survivors."""
+        names = {reference: entry.stream_id for reference, entry in self.references.items()}
+        claims = Claims(self.files, self.row, self._head_at, names)
+        for number, file in enumerate(self.files):
             for one in self._records(file):
-                if not self._is_true(stream, file, one.head):
-                    file.has_strays = True
-                    continue
-                taken = self.places.get(one.head.position)
-                if taken is not None:
-                    self.files[taken[0]].has_strays = True
-                    moved.add(self._stream_of(taken[0]))
-                self.places.put(one.head.position, number, one.offset)
-                self._note(stream, file, one)
-        return moved
+                if _is_message(one.frame) and self._can_stand(file, one.head):
+                    claims.take(number, one)
+                    _see_session(self._sessions_seen, one)
+                else:
+                    claims.refuse(number)
+        claims.settle()
+        return claims
 
-    def _is_true(self, stream: Stream, file: SegmentFile, head: RecordHead) -> bool:
-        """Whether the message at this position is that of this record, as far as is known by now.
-
-        Of two, the one whose file says whose it is goes first, else the later one: a position is
-        given out again only after what stood there was undone.
-        """
-        if not (self._may_follow(stream, head) and self._row_agrees(stream, head)):
-            self.strays += 1
+    def _can_stand(self, file: SegmentFile, head: RecordHead) -> bool:
+        """Whether there can be a message at the position of the record."""
+        last = self._standing.rows if self._standing else None
+        if head.position == 0 or (last is not None and head.position > last):
             return False
-        taken = self.places.get(head.position)
-        if taken is None:
-            return True
-        self.superseded += 1
-        other = self.files[taken[0]], self._head_at(*taken)
-        return (file.header_bytes > 0, head.time_us) > (other[0].header_bytes > 0, other[1].time_us)
+        if head.position > self._positions_max:
+            reason = f"a record has position {head.position:,}, which nothing else accounts for"
+            raise CorruptRecord(file.path, 0, reason, stream_id=file.stream_id)
+        return True
 
-    def _measure(self, stream: Stream) -> None:
-        for _, file in stream.files:
-            file.first_revision = file.last_revision = -1
-            file.end = file.header_bytes
-        for number, file in stream.files:
-            for one in self._records(file):
-                if self.places.get(one.head.position) == (number, one.offset):
-                    self._note(stream, file, one)
+    def _take_stock(self) -> None:
+        """Sorts the survivors by stream, and their files."""
+        streams = [Stream(stream_id) for stream_id in self._claims.stream_ids]
+        standing: list[set[int]] = [set() for _ in streams]
+        for position, place in self.places.all():
+            streams[place.stream].take(position, place.revision)
+            standing[place.stream].add(place.file)
+        for stream, numbers in zip(streams, standing, strict=True):
+            files = [self.files[number] for number in numbers]
+            for file in files:
+                file.has_messages = True
+            stream.files = sorted(files, key=lambda file: (file.number, file.path))
+        self.streams = {stream.stream_id: stream for stream in streams if stream.files}
+        self.leftovers += [file.path for file in self.files if not file.has_messages]
+
+    def _find_sessions(self) -> dict[str, tuple[int, int]]:
+        """What was seen of sessions without what the records tell that are none."""
+        sessions: dict[str, tuple[int, int]] = {}
+        for file in self.files:
+            for one in self.survivors(file):
+                _see_session(sessions, one)
+        return sessions
 
     def _records(self, file: SegmentFile) -> Iterator[Survivor]:
         for offset, frame in whole_frames(self.disk, file.path, RECORD_ELEMENTS):
@@ -280,85 +245,64 @@ class Survey:
             if head is not None:
                 yield Survivor(offset, head, frame)
 
-    def _may_follow(self, stream: Stream, head: RecordHead) -> bool:
-        """Whether the record continues its stream, at a position that there can be."""
-        last = self._standing.rows if self._standing else None
-        if head.position == 0 or (last is not None and head.position > last):
-            return False
-        if head.revision <= stream.last_revision or head.position <= stream.last_position:
-            return False
-        if head.position > self._positions_max:
-            reason = f"a record has position {head.position:,}, which nothing else accounts for"
-            raise CorruptRecord(stream.files[0][1].path, 0, reason, stream_id=stream.stream_id)
-        return True
-
-    def _row_agrees(self, stream: Stream, head: RecordHead) -> bool:
-        """False where a whole row says that another record than this one has its position."""
-        row = self.row(head.position)
-        if row is None:
-            return True
-        entry = self.references.get(row.stream)
-        if entry is not None and entry.stream_id != stream.stream_id:
-            return False
-        there = (row.record_crc, row.length, row.revision)
-        return there == (head.crc, head.length, head.revision)
-
-    def _note(self, stream: Stream, file: SegmentFile, one: Survivor) -> None:
-        head = one.head
-        if head.revision > stream.last_revision + 1:
-            missing = (stream.last_revision + 1, head.revision - 1)
-            stream.gaps.append(Gap(*missing, stream.last_position, head.position))
-        if one.offset != file.end:
-            file.is_sound = False
-        file.end = one.offset + head.length
-        file.first_revision = head.revision if file.first_revision < 0 else file.first_revision
-        file.last_revision = stream.last_revision = head.revision
-        stream.first_position = stream.first_position or head.position
-        stream.last_position = head.position
-        session_id = record_session(one.frame)
-        if session_id is not None:
-            first = self.sessions.get(session_id)
-            if first is None or head.position < first[0]:
-                self.sessions[session_id] = (head.position, head.time_us)
-
-    def _stream_of(self, number: int) -> str:
-        for stream in self.streams.values():
-            if any(own == number for own, _ in stream.files):
-                return stream.stream_id
-        raise AssertionError("every file belongs to a stream")
-
     # ------------------------------------------------------------ what others ask
 
-    def survivors(self, files: Iterable[tuple[int, SegmentFile]]) -> Iterator[Survivor]:
-        """The surviving records in some files of a stream, in order."""
-        for number, file in files:
-            for one in self._records(file):
-                if self.places.get(one.head.position) == (number, one.offset):
-                    yield one
+    @property
+    def strays(self) -> int:
+        """Whole records that are no messages, or those of others once more."""
+        return self._claims.strays + self._claims.copies + self._claims.ambiguous
+
+    @property
+    def ambiguous(self) -> int:
+        """Positions that stood in two records, where nothing but what they say decided."""
+        return self._claims.ambiguous
+
+    def survivors(self, file: SegmentFile) -> Iterator[Survivor]:
+        """The surviving records in a file, in the order in which they stand there."""
+        for one in self._records(file):
+            place = self.places.get(one.head.position)
+            if place and (self.files[place.file], place.offset) == (file, one.offset):
+                yield one
+
+    def positions(self, stream_ids: Collection[str]) -> dict[str, Sequence[int]]:
+        """The positions of the survivors of some streams, in order: 8 bytes each."""
+        found = {stream_id: array("Q") for stream_id in stream_ids}
+        by_number = [found.get(stream_id) for stream_id in self._claims.stream_ids]
+        for position, place in self.places.all():
+            wanted = by_number[place.stream]
+            if wanted is not None:
+                wanted.append(position)
+        return dict(found)
+
+    def record(self, position: int) -> bytes:
+        """The surviving record at a position that is not lost."""
+        place = self.places.get(position)
+        assert place is not None, "it is not lost"
+        length = self._head_at(place.file, place.offset).length
+        return self.disk.read(self.files[place.file].path, place.offset, length)
 
     def head_of(self, position: int) -> RecordHead | None:
         """The head of the surviving record at a position, None for a lost one."""
         place = self.places.get(position)
-        return None if place is None else self._head_at(*place)
+        return None if place is None else self._head_at(place.file, place.offset)
 
     def _head_at(self, number: int, offset: int) -> RecordHead:
         head = decode_head(self.disk.read(self.files[number].path, offset, HEAD.size))
         assert head is not None, "only whole records have a place"
         return head
 
-    def stream_of_row(self, row: Row) -> str | None:
-        """The id of the stream that a row means, as far as the catalog still tells."""
-        entry = self.references.get(row.stream)
-        return None if entry is None else entry.stream_id
+
+def _is_message(frame: memoryview) -> bool:
+    """Whether a whole record is what msgstore writes: of what it is not, nothing can be kept."""
+    try:
+        message = decode_record(frame, "").message
+    except ValueError:
+        return False
+    return is_json(message.data) and is_json(message.metadata)
 
 
-def _named(path: str, stems: dict[str, str]) -> tuple[str, int] | None:
-    """Stream and number by the name of the file alone: it holds a hash of the id."""
-    parts = split_segment_path(path)
-    if parts is None:
-        return None
-    stem, number = parts
-    readable = stem.rpartition("/")[2].rpartition("~")[0]
-    if stream_stem(readable) == stem:
-        return readable, number
-    return (stems[stem], number) if stem in stems else None
+def _see_session(sessions: dict[str, tuple[int, int]], one: Survivor) -> None:
+    session_id = record_session(one.frame)
+    if session_id is not None:
+        mine = (one.head.position, one.head.time_us)
+        sessions[session_id] = min(mine, sessions.get(session_id, mine))

@@ -13,6 +13,7 @@ from msgstore.engine.index import row_damage
 from msgstore.engine.journal import entries_of_generation, read_slots
 from msgstore.engine.query import stretches
 from msgstore.engine.records import damaged
+from msgstore.engine.segments import StreamHead
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import (
     CATALOG,
@@ -24,7 +25,15 @@ from msgstore.format.names import (
     hash64,
     segment_path,
 )
-from msgstore.format.row import FLAG_COMMAND, ROW_BYTES, Row, decode_row, hash32
+from msgstore.format.row import (
+    FLAG_COMMAND,
+    ROW_BYTES,
+    STREAM_WORD,
+    Row,
+    column_32,
+    decode_row,
+    hash32,
+)
 from msgstore.model.clock import to_us
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.message import NO_SESSION, MessageType, PositionalMessage
@@ -39,7 +48,7 @@ def verify(snapshot: Snapshot, stream_id: str | None, quick: bool) -> VerifyRepo
     """Checks a snapshot; writers may go on meanwhile. `quick` leaves the records unread."""
     check = _Verification(snapshot)
     if stream_id is not None:
-        check.stream(stream_id)
+        check.stream(stream_id, quick)
     else:
         check.everything(quick)
     return check.report()
@@ -92,13 +101,14 @@ class _Verification:
         self._attempt(self._sessions)
         kept = self.snapshot.source.disk.list(QUARANTINE)
         repairs = [name for name in kept if name.startswith("repair-")]
-        if len(kept) > len(repairs):
-            pieces = len(kept) - len(repairs)
-            self.notes.append(f"{pieces} pieces that recovery set aside are in {QUARANTINE}/")
+        if pieces := len(kept) - len(repairs):
+            what = "1 piece" if pieces == 1 else f"{pieces:,} pieces"
+            self.notes.append(f"{what} that recovery set aside: see {QUARANTINE}/")
         if repairs:
-            self.notes.append(f"the old files of {len(repairs)} repairs are in {QUARANTINE}/")
+            what = "1 repair" if len(repairs) == 1 else f"{len(repairs):,} repairs"
+            self.notes.append(f"the old files of {what} are in {QUARANTINE}/")
 
-    def stream(self, stream_id: str) -> None:
+    def stream(self, stream_id: str, quick: bool) -> None:
         """One stream, from its first record to its last, each against its row."""
         source, rows = self.snapshot.source, self.snapshot.rows
         try:
@@ -107,6 +117,9 @@ class _Verification:
                 self.notes.append("the stream holds no messages")
                 return
             self.stream_count = 1
+            if quick:
+                self._rows_of(head)
+                return
             for stored in self.snapshot.read_stream(stream_id, 0, None, backwards=False):
                 row = source.index.row(stored.position)
                 self._compare(stored, row)
@@ -114,6 +127,24 @@ class _Verification:
                 self.bytes_checked += row.length + ROW_BYTES
         except CorruptRecord as error:
             self._found(error)
+
+    def _rows_of(self, head: StreamHead) -> None:
+        """Whether the index has a whole row for each message up to the stream's last one."""
+        for window, start in self._windows():
+            streams = column_32(window, STREAM_WORD).tolist()
+            for at, stream in enumerate(streams):
+                row = (
+                    decode_row(start + at, window, at * ROW_BYTES)
+                    if stream == head.row.stream
+                    else None
+                )
+                if row is None:
+                    continue
+                if row.revision != self.messages:
+                    reason = f"revision {row.revision} follows {self.messages - 1}"
+                    raise damaged(start + at, row, head.stream_id, reason)
+                self.messages += 1
+                self.bytes_checked += ROW_BYTES
 
     def _journal(self) -> None:
         disk = self.snapshot.source.disk

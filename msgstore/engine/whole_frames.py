@@ -21,6 +21,7 @@ from msgstore.format.catalog import (
     decode_catalog_header,
 )
 from msgstore.format.frame import FRAME_BYTES_MIN, HEAD, frame_length, frame_problem
+from msgstore.format.journal import Write
 from msgstore.format.names import CATALOG, SESSIONS
 from msgstore.format.session_log import (
     SessionEvent,
@@ -117,6 +118,16 @@ def catalog_entries(disk: Disk) -> Iterator[tuple[int, CatalogEntry]]:
             continue
         with suppress(ValueError):  # the header has as many elements
             yield offset // ALIGNMENT, decode_catalog_entry(frame)
+
+
+def catalog_entries_in(write: Write) -> Iterator[tuple[int, CatalogEntry]]:
+    """Reference and entry of every stream that a write to the catalog brings into it."""
+    data, at = write.data, 0
+    while frame_problem(data, at, _CATALOG_ELEMENTS) is None:
+        end = at + frame_length(data, at)
+        with suppress(ValueError):
+            yield (write.offset + at) // ALIGNMENT, decode_catalog_entry(data[at:end])
+        at = end
 
 
 def session_events(disk: Disk, end: int | None) -> Iterator[SessionEvent]:

@@ -83,6 +83,15 @@ def test_refusals(store: Cli) -> None:
     assert store("restore", "copy", "--store", "x", "--to-position", "0").code == 2
 
 
+def test_no_backup(store: Cli) -> None:
+    """The advice is about the backup that was named, and not about the store to be made."""
+    done = store("restore", str(store.store.with_name("nowhere")), "--store", "new")
+    assert done.code == 5
+    assert done.err.splitlines()[1] == (
+        "  try: name the folder of a backup, as `msgstore backup` makes it"
+    )
+
+
 def test_damage(store: Cli) -> None:
     """Damage in the store is exit 3, named; the unfinished copy is no store."""
     [segment] = [f for f in store.store.rglob("*.msgpack") if f.name.startswith("b~")]

@@ -195,3 +195,10 @@ def test_no_store(cli: Cli) -> None:
         assert cli("dump", *command.split()).code == 5
     assert not cli.store.exists()
     assert cli("--store", "memory:", "dump", "hint").code == 2
+
+
+def test_the_journal_on_a_narrow_terminal(store: Cli) -> None:
+    """Columns are left out rather than cut."""
+    shown = plain(store.terminal("dump", "journal", columns=50).out).splitlines()
+    assert shown[0].split() == ["what", "at", "byte", "sequence", "rows"]
+    assert not any("…" in line for line in shown)

@@ -83,6 +83,7 @@ def test_on_a_terminal(store: Cli) -> None:
     """On a terminal the report says in words what is lost and what is to be made anew."""
     damage(store)
     before = plain(store.terminal("repair").out)
+    assert "catalog, index, journal, 1 segment\n" in before.replace("\r", "")
     for words in ("1 message", "to be made anew", "nothing was changed", "s-1", "known"):
         assert words in before
     after = plain(store.terminal("repair", "--apply").out)
@@ -123,3 +124,19 @@ def test_no_files(cli: Cli) -> None:
     """A store in memory has nothing to repair: exit 2."""
     for arguments in (["repair"], ["rebuild-index"]):
         assert cli(*arguments, "--store", "memory:").code == 2
+
+
+def test_no_folder(cli: Cli) -> None:
+    """What is a file, and no folder, cannot be repaired: exit 5, and no traceback."""
+    file = cli.store.with_name("file")
+    file.write_text("x")
+    for arguments in (["repair"], ["repair", "--apply"], ["rebuild-index"]):
+        done = cli(*arguments, "--store", str(file))
+        assert (done.code, "Not a directory" in done.err) == (5, True)
+
+
+def test_one_of_each_is_said_in_the_singular(store: Cli) -> None:
+    """One place, one repair."""
+    damage(store)
+    assert "1 place\n" in plain(store.terminal("repair", "--apply").out).replace("\r", "")
+    assert store("verify").lines[0]["notes"] == ["the old files of 2 repairs are in quarantine/"]

@@ -66,6 +66,45 @@ def test_quick(store: Cli) -> None:
     assert store("verify", "--quick").code == 0
 
 
+def test_the_modes(store: Cli) -> None:
+    """Quick and full, of everything and of one stream; full is what is done unasked."""
+    damage(store)
+    codes = {
+        flags: store("verify", *flags).code
+        for flags in [(), ("--full",), ("--quick",), ("--stream", "s-1")]
+    }
+    assert list(codes.values()) == [3, 3, 0, 3]
+    quick, full = (store("verify", "--stream", "s-0", f"--{mode}") for mode in ("quick", "full"))
+    assert (quick.lines[0]["messages"], full.lines[0]["messages"]) == (10, 10)
+    assert quick.lines[0]["bytesChecked"] < full.lines[0]["bytesChecked"]
+
+
+@pytest.mark.parametrize("mode", ["--quick", "--full"])
+@pytest.mark.parametrize("size", [None, 10])
+def test_a_stream_that_ends_too_early(store: Cli, mode: str, size: int | None) -> None:
+    """A segment that is gone, or lost its end, is damage of the stream in either mode."""
+    segment = next(path for path in store.store.rglob("*.msgpack") if path.name.startswith("s-1"))
+    content = segment.read_bytes()
+    segment.unlink()
+    if size is not None:
+        starts = [found.start() for found in re.finditer(b"\xdc\x00\x10\xce", content)]
+        segment.write_bytes(content[: starts[5]])
+    done = store("verify", "--stream", "s-1", mode)
+    assert (done.code, len(done.lines[0]["findings"])) == (3, 1)
+    assert done.lines[0]["findings"][0]["streamId"] == "s-1"
+
+
+def test_a_row_in_the_middle_of_a_stream(store: Cli) -> None:
+    """A damaged row is found by --quick, of everything and of the stream."""
+    index = store.store / "index"
+    content = bytearray(index.read_bytes())
+    content[10 * 96 + 50] ^= 1
+    index.write_bytes(content)
+    assert store("verify", "--quick").code == 3
+    assert store("verify", "--quick", "--stream", "s-1").code == 3
+    assert store("verify", "--quick", "--stream", "s-0").code == 0
+
+
 def test_reading_damage_is_exit_3(store: Cli) -> None:
     """A read that meets damage prints what is sound before it, says where, and is exit 3."""
     damage(store)

@@ -97,6 +97,23 @@ def test_a_damaged_last_record(path: Path, spoil: str) -> None:
         assert store.verify("a").findings
 
 
+def test_a_stream_that_its_catalog_frame_lost_too(path: Path) -> None:
+    """A damaged segment is told also where the catalog cannot say whose it is: no read is empty."""
+    segment = segment_of(path, "b")
+    flip(segment, 20)
+    flip(segment, -1)
+    catalog = path / "catalog"
+    flip(catalog, catalog.read_bytes().rindex(b"\xa1b") + 1)
+    before = segment.read_bytes()
+    with FileMessageStore(path) as store:
+        for read in (store.get_messages, store.get_stream_info):
+            with pytest.raises(CorruptRecord):
+                list(read("b"))  # type: ignore[operator]
+        with pytest.raises(CorruptRecord):
+            store.save_message("b", Message("Step"))
+    assert segment.read_bytes() == before
+
+
 def test_a_missing_segment(path: Path) -> None:
     """Reading by position fails and names the file that is gone."""
     segment = segment_of(path, "a")
@@ -204,7 +221,7 @@ def test_what_recovery_cuts_is_kept(path: Path, caplog: pytest.LogCaptureFixture
     forget_hint(path)
     with FileMessageStore(path) as store:
         assert len(list(store.get_all_messages())) == 20
-        assert "1 pieces that recovery set aside" in store.verify().notes[0]
+        assert "1 piece that recovery set aside" in store.verify().notes[0]
     assert "recovery cut 38 bytes of no whole commit from streams/" in caplog.text
     kept = next((path / "quarantine").iterdir())
     assert kept.read_bytes() == b"left over from a save that never stood"

@@ -135,14 +135,6 @@ def test_sessions_are_made_from_messages(path: Path) -> None:
         assert store.verify().findings == ()
 
 
-def twice(path: Path) -> None:
-    """Two records for one position: a record of b under the position of one of a."""
-    source = segment(path, "a").read_bytes()
-    target = segment(path, "b")
-    start, end = record_at(path, "a", 9)
-    target.write_bytes(target.read_bytes() + source[start:end])
-
-
 REFUSED: dict[str, Callable[[Path], object]] = {
     "a damaged record": lambda p: flip(segment(p, "a"), record_at(p, "a", 4)[0] + 60),
     "a damaged last record": lambda p: flip(segment(p, "a"), -9),
@@ -205,6 +197,60 @@ def test_what_never_stood_takes_no_place(undone: Path) -> None:
     assert contents(undone)[20][:2] == ("b", 9)
     with FileMessageStore(undone) as store:
         assert len(list(store.get_messages("b"))) == 10
+
+
+@pytest.fixture(params=[("a", "b"), ("b", "a")], ids=["after", "before"])
+def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Two streams of eleven revisions; the one's segment is looked at before the other's, or after."""
+    wrong, right = request.param
+    return str(wrong), str(right)
+
+
+@pytest.fixture
+def strayed(path: Path, pair: tuple[str, str]) -> Path:
+    """A copy of the last record of the right stream, position 27, stands in the wrong one's segment."""
+    wrong, right = pair
+    with checkpoints(), FileMessageStore(path) as store:
+        store.save_message(right, Message("Right"))
+        store.save_message("last", Message("Last"))
+    start, end = record_at(path, right, 10)
+    record = segment(path, right).read_bytes()[start:end]
+    with segment(path, wrong).open("ab") as file:
+        file.write(record)
+    return path
+
+
+def test_a_record_in_the_segment_of_another_stream(strayed: Path) -> None:
+    """Where the index knows whose it is, its copy in a foreign segment counts for nothing."""
+    after = contents(strayed)
+    flip(strayed / "index", 3 * ROW_BYTES + 20)
+    assert repair_store(strayed, apply=True).lost == ()
+    assert contents(strayed) == after
+
+
+def test_a_record_that_only_a_foreign_segment_has(strayed: Path, pair: tuple[str, str]) -> None:
+    """It is the message that the index means, wherever it stands."""
+    after = contents(strayed)
+    flip(segment(strayed, pair[1]), record_at(strayed, pair[1], 10)[0] + 50)
+    assert repair_store(strayed, apply=True).lost == ()
+    assert contents(strayed) == after
+
+
+def test_without_an_index_nobody_knows_whose_it_is(strayed: Path) -> None:
+    """Two segments have the record, and each says that it is of its stream: nothing is guessed."""
+    (strayed / "index").unlink()
+    with pytest.raises(CorruptStore, match="ambiguous"):
+        rebuild_index(strayed)
+
+
+def test_a_copy_of_a_segment_beside_it(path: Path) -> None:
+    """Is no second message for anything, and goes."""
+    before = contents(path)
+    spare = shutil.copy(segment(path, "a"), segment(path, "a").with_suffix(".bak"))
+    (path / "index").unlink()
+    rebuild_index(path)
+    assert contents(path) == before
+    assert not Path(spare).exists()
 
 
 def test_without_an_index_the_later_one_stood(undone: Path) -> None:

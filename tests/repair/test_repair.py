@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from msgstore import CorruptStore, FileMessageStore, Message, StoreNotFound
 from msgstore.backends.repairing import repair_store
+from msgstore.engine import rebuild
+from msgstore.format.record import encode_body, encode_record
 from msgstore.model.repairs import LOST_STREAM, LOST_TYPE
 
 from .stores import (
@@ -72,6 +75,24 @@ def damage_both(stream: str, revision: int) -> Callable[[Path], object]:
     return damage
 
 
+def swap(path: Path, *spoilt: str) -> None:
+    """The segments of a and b change places; those of `spoilt` lost their headers before."""
+    one, other = segment(path, "a"), segment(path, "b")
+    for stream in spoilt:
+        flip(segment(path, stream), 20)
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def with_a_copy(path: Path) -> None:
+    """Of a segment that is damaged later somebody made a copy beside it."""
+    file = segment(path, "a")
+    shutil.copy(file, file.with_suffix(".bak"))
+    flip(file, record_at(path, "a", 4)[0] + 60)
+    cut(file, record_at(path, "a", 7)[0])
+
+
 ALL_OF_A = STREAMS["a"]
 DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
     # records
@@ -116,6 +137,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
         lambda p: segment(p, "a").rename(segment(p, "b").parent / segment(p, "a").name),
         [],
     ),
+    "two segments that changed places": (swap, []),
+    "and one of them without its header": (lambda p: swap(p, "a"), []),
+    "and both without their headers": (lambda p: swap(p, "a", "b"), []),
+    "a damaged segment with a copy": (with_a_copy, []),
     "all segments": (lambda p: shutil.rmtree(p / "streams"), list(range(1, MESSAGES))),
     # index
     "a row": (lambda p: flip(p / "index", 7 * ROW_BYTES + 40), []),
@@ -165,6 +190,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[int]]] = {
     "a record and the catalog": (
         lambda p: (damage_record("a", 4, "body")(p), (p / "catalog").unlink()),
         [9],
+    ),
+    "two segments that changed places, and the index": (
+        lambda p: (swap(p), (p / "index").unlink()),
+        [],
+    ),
+    "two segments that changed places, one header, and the catalog": (
+        lambda p: (swap(p, "a"), (p / "catalog").unlink()),
+        ALL_OF_A,
     ),
     "a segment's header and the catalog": (
         lambda p: (flip(segment(p, "a"), 20), (p / "catalog").unlink()),
@@ -342,6 +375,62 @@ def test_files_of_several_stores(path: Path) -> None:
     (path / "store.json").unlink()
     before = files_of(path)
     with pytest.raises(CorruptStore, match="do not agree"):
+        repair_store(path, apply=True)
+    assert files_of(path) == before
+
+
+REST = ("T", {}, "id", None, None, None, None, None)
+BODIES: dict[str, bytes] = {
+    "an extension type": msgpack.packb((None, "T", msgpack.ExtType(5, b"x"), *REST[2:]))[1:],
+    "no JSON": msgpack.packb((None, "T", {"n": float("nan")}, *REST[2:]))[1:],
+    "a number as session": msgpack.packb((7, *REST))[1:],
+    "a list as session": msgpack.packb(([1], *REST))[1:],
+    "a session that ends nowhere": b"\xdb\xff\xff\xff\xff" + b"a" * 20,
+    "a session that is no text": b"\xa3\xff\xfe\xfd" + msgpack.packb(REST)[1:],
+    "a number as type": msgpack.packb((None, 3, *REST[1:]))[1:],
+    "no msgpack": b"\xc1" * 30,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_what_msgstore_does_not_write_is_no_message(path: Path, body: bytes) -> None:
+    """Though its frame is whole: it goes aside, also where no index tells that it is none."""
+    before = contents(path)
+    with segment(path, "a").open("ab") as file:
+        file.write(encode_record(body, MESSAGES + 1, 1_900_000_000_000_000, 10, False))
+    for name in ("index", "journal"):
+        (path / name).unlink()
+    report = repair_store(path, apply=True)
+    assert (report.lost, report.messages) == ((), MESSAGES)
+    assert "not what msgstore writes" in report.notes[0]
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize(("position", "revision"), [(MESSAGES + 3, 10), (MESSAGES + 3, 0), (1, 40)])
+def test_a_record_that_contradicts_its_stream(path: Path, position: int, revision: int) -> None:
+    """In a stream revisions rise with positions: as many are kept as can stand together."""
+    with FileMessageStore(path) as store:
+        store.save_messages("a", [Message("More"), Message("More")])
+    if position == 1:
+        flip(segment(path, "a"), record_at(path, "a", 0)[0] + 60)
+    before = {p: one for p, one in contents(path).items() if p != position}
+    body = encode_body(Message("Never"), "never", None)
+    with segment(path, "a").open("ab") as file:
+        file.write(encode_record(body, position, 1_900_000_000_000_000, revision, False))
+    for name in ("index", "journal"):
+        (path / name).unlink()
+    report = repair_store(path, apply=True)
+    assert [run.first_position for run in report.lost] == ([1] if position == 1 else [])
+    assert {p: one for p, one in contents(path).items() if p != position} == before
+
+
+@pytest.mark.parametrize("name", ["hash64", "hash32", "frame_crc"])
+def test_a_result_that_is_not_sound(path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Should the repair itself be at fault, the store stays as it was: it is checked beforehand."""
+    flip(path / "index", 7 * ROW_BYTES)
+    before = files_of(path)
+    monkeypatch.setattr(rebuild, name, lambda *_: 12345)
+    with pytest.raises(CorruptStore, match="would not leave a sound store"):
         repair_store(path, apply=True)
     assert files_of(path) == before
 

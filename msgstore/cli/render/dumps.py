@@ -51,18 +51,22 @@ _FIELD_COLUMNS = [
 def dump_columns(screen: Screen, shape: Shape) -> list[Column]:
     """The parts of the journal, one a line."""
 
-    def number(name: str) -> Column:
+    def number(name: str, rank: int) -> Column:
         def cell(dump: "Annotation") -> Text:
             value = dump.value_of(name)
             return Text("" if value is None else f"{value}")
 
-        return Column(name, cell, right=True)
+        return Column(name, cell, right=True, rank=rank)
 
     return [
         Column("what", lambda d: Text(visible(d.what))),
         Column("at byte", lambda d: Text(f"{d.offset}"), right=True),
-        Column("bytes", lambda d: Text(f"{d.length}"), right=True),
-        *map(number, ("generation", "sequence", "first row", "rows", "writes")),
+        Column("bytes", lambda d: Text(f"{d.length}"), right=True, rank=3),
+        number("generation", 4),
+        number("sequence", 5),
+        number("first row", 2),
+        number("rows", 6),
+        number("writes", 1),
         Column(
             "problems",
             lambda d: Text(visible("; ".join(d.problems)), "bold red"),

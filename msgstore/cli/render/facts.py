@@ -1,6 +1,6 @@
 """One record, a fact a line; and what belongs under it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -115,7 +115,7 @@ def _report(report: "VerifyReport", screen: Screen) -> "Iterator[Fact | bytes]":
     yield "checked", human_size(report.bytes_checked)
     for note in report.notes:
         yield "note", note
-    yield "damage", f"{len(report.findings):,} places" if report.findings else "none found"
+    yield "damage", counted(len(report.findings), "place") if report.findings else "none found"
     if report.findings:
         table = Table(_FINDING_COLUMNS, screen, wide=False)
         rows = b"".join(table.add(finding) for finding in report.findings)
@@ -124,10 +124,10 @@ def _report(report: "VerifyReport", screen: Screen) -> "Iterator[Fact | bytes]":
 
 def _repair(report: "RepairReport", screen: Screen) -> "Iterator[Fact | bytes]":
     yield "messages", f"{report.messages:,}"
-    yield "damage", f"{len(report.damage):,} places" if report.damage else "none found"
+    yield "damage", counted(len(report.damage), "place") if report.damage else "none found"
     yield "lost", counted(report.lost_count, "message") if report.lost else "nothing"
     if report.rebuilt:
-        yield "made anew" if report.applied else "to be made anew", ", ".join(report.rebuilt)
+        yield "made anew" if report.applied else "to be made anew", _made(report.rebuilt)
     if report.quarantine:
         yield "old files", report.quarantine
     for note in report.notes:
@@ -139,6 +139,13 @@ def _repair(report: "RepairReport", screen: Screen) -> "Iterator[Fact | bytes]":
             yield b"\n" + b"".join(table.add(row) for row in rows) + table.release()
 
 
+def _made(paths: "Sequence[str]") -> str:
+    """The files by their names, and how many segments: the paths of those say little to people."""
+    names = [path for path in paths if "/" not in path]
+    segments = len(paths) - len(names)
+    return ", ".join([*names, counted(segments, "segment")] if segments else names)
+
+
 def _known(get: "Callable[[Finding], object]") -> Callable[["Finding"], Text]:
     def cell(finding: "Finding") -> Text:
         value = get(finding)
@@ -148,14 +155,14 @@ def _known(get: "Callable[[Finding], object]") -> Callable[["Finding"], Text]:
 
 
 _FINDING_COLUMNS = [
-    Column("file", _known(lambda f: f.path)),
-    Column("at byte", _known(lambda f: f.offset), right=True),
+    Column("file", _known(lambda f: f.path), least=16),
+    Column("at byte", _known(lambda f: f.offset), right=True, rank=1),
     Column("stream", _known(lambda f: f.stream_id), needed=lambda f: f.stream_id is not None),
     Column(
         "rev", _known(lambda f: f.revision), right=True, needed=lambda f: f.revision is not None
     ),
     Column("#", _known(lambda f: f.position), right=True, needed=lambda f: f.position is not None),
-    Column("what is wrong", _known(lambda f: f.reason), least=30),
+    Column("what is wrong", _known(lambda f: f.reason), least=20),
 ]
 
 
