@@ -64,17 +64,17 @@ class Catalog:
 
     def behind(self, start: int, count: int) -> Iterator[tuple[int, CatalogEntry, int]]:
         """Reference, entry and end of the `count` frames behind an offset. Raises CorruptRecord."""
-        end = start
+        if count == 0:
+            return  # what stands there may be in flight, and torn
         for offset, frame in walk_frames(self._disk, CATALOG, start, self._disk.size(CATALOG)):
-            if count == 0:
-                return
-            end = offset + len(frame)
             with as_damage(CATALOG, offset):
                 entry = decode_catalog_entry(frame)
-            yield offset // ALIGNMENT, entry, end
+            start = offset + len(frame)
+            yield offset // ALIGNMENT, entry, start
             count -= 1
-        if count:
-            raise CorruptRecord(CATALOG, end, f"{count:,} more streams should stand here")
+            if count == 0:
+                return
+        raise CorruptRecord(CATALOG, start, f"{count:,} more streams should stand here")
 
     def reference_of(self, stream_id: str, rows: int) -> int | None:
         """The reference of a stream, by walking all of them: for when rows cannot tell."""

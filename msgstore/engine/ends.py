@@ -149,12 +149,14 @@ class StreamEnds:
         with self._lock, suppress(OSError, CorruptRecord):
             if rows - min(self._ends.covered, self._names.covered) < RUN_ROWS_MIN:
                 return
-            self._look_again(rows)
-            while rows - self._ends.covered >= RUN_ROWS_MIN:
-                self._seal_ends(min(rows, self._ends.covered + RUN_ROWS_MAX))
-            while rows - self._names.covered >= RUN_ROWS_MIN:
-                self._seal_names(min(rows, self._names.covered + RUN_ROWS_MAX))
-            self._start_behind(self._ends.covered)
+            try:
+                self._look_again(rows)
+                while rows - self._ends.covered >= RUN_ROWS_MIN:
+                    self._seal_ends(min(rows, self._ends.covered + RUN_ROWS_MAX))
+                while rows - self._names.covered >= RUN_ROWS_MIN:
+                    self._seal_names(min(rows, self._names.covered + RUN_ROWS_MAX))
+            finally:
+                self._looked_at = None  # the runs are others now, also where not all could be made
 
     def _seal_ends(self, last: int) -> None:
         ends: dict[int, int] = {}

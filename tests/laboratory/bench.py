@@ -13,7 +13,17 @@ import pytest
 
 from msgstore import FileMessageStore
 from msgstore.disk.files import Disk
-from msgstore.engine import checkpoint, commit, create, journal, opened, segments, writer
+from msgstore.engine import (
+    checkpoint,
+    commit,
+    create,
+    ends,
+    journal,
+    opened,
+    runs,
+    segments,
+    writer,
+)
 from msgstore.engine.identity import Durability
 from msgstore.format.names import LOCK
 from msgstore.model import clock
@@ -25,6 +35,7 @@ CHECKPOINT_BYTES_MAX = 3 * CHECKPOINT_BYTES
 """Stores whose writers make their checkpoints at other marks share a disk; none goes beyond this."""
 JOURNAL_BYTES = 8192 + 4 * 512
 ROLL_BYTES = 1500
+RUN_ROWS = 3
 _PID = 0x0102_0304
 """The process id that every writer leaves in the lock file."""
 _START_US = 1_700_000_000_000_000
@@ -132,6 +143,8 @@ def laboratory() -> Iterator[None]:
             patch.setattr(module, "JOURNAL_BYTES_FIRST", JOURNAL_BYTES)
         for module in (commit, segments):
             patch.setattr(module, "SEGMENT_BYTES_ROLL", ROLL_BYTES)
+        for module in (runs, ends):
+            patch.setattr(module, "RUN_ROWS_MIN", RUN_ROWS)
         # One boot here is a number that the disk counts, see CrashingDisk.identity.
         patch.setattr(opened, "dependable_boot_id", lambda root: "boot")
         patch.setattr(os, "urandom", CHANCE.urandom)
