@@ -167,9 +167,15 @@ def _messages() -> list[Message]:
 def records() -> list[bytes]:
     return [
         encode_record(
-            encode_body(message, str(message.id), session), number + 1, _TIME_US, number, bool(number)
+            encode_body(message, str(message.id), session),
+            number + 1,
+            _TIME_US,
+            number,
+            bool(number),
         )
-        for number, (message, session) in enumerate(zip(_messages(), (None, "s-1", None), strict=True))
+        for number, (message, session) in enumerate(
+            zip(_messages(), (None, "s-1", None), strict=True)
+        )
     ]
 
 
@@ -428,9 +434,7 @@ def dump_record(data: bytes) -> None:
     _check_dump(annotate_frame(data, SEGMENT, 0), data)
 
 
-@target(
-    lambda: [*catalog_frames(), *session_frames()], seal=seal_frame, tokens=_MSGPACK, weight=6
-)
+@target(lambda: [*catalog_frames(), *session_frames()], seal=seal_frame, tokens=_MSGPACK, weight=6)
 def dump_log(data: bytes) -> None:
     """Nothing is raised for frames of the catalog and the session log."""
     for path in (CATALOG, SESSIONS):

@@ -12,7 +12,7 @@ import re
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import orjson
 from fuzz.chooser import Chooser
-from fuzz.target import target
+from fuzz.target import target as any_target
 
 from msgstore import (
     InvalidFilter,
@@ -51,6 +51,8 @@ from msgstore.model.filter import Condition, compile_glob
 from msgstore.model.message import MessageType, parse_timestamp
 from msgstore.model.saving import SaveRequest, parse_expected_revision
 from msgstore.model.values import MISSING, check_json, json_equal, look_up
+
+target = partial(any_target, weight=20)
 
 NOW = datetime(2026, 11, 23, 15, 6, 8, 623000, UTC)
 _JSON = (
@@ -106,7 +108,9 @@ MESSAGES = _messages()
 
 
 def _lines() -> list[bytes]:
-    one = b'{"streamId":"a","type":"T","data":{"n":[1,2.5,null]},"id":"i","expectedRevision":"none"}'
+    one = (
+        b'{"streamId":"a","type":"T","data":{"n":[1,2.5,null]},"id":"i","expectedRevision":"none"}'
+    )
     stored = [orjson.dumps(message.to_json()) for message in MESSAGES]
     return [one, one + b"\n\n" + stored[0] + b"\r", *stored]
 
@@ -287,7 +291,11 @@ def _naively(found: Any, condition: Condition) -> bool:
     return holds[condition.op]
 
 
-@target(lambda: [b"orders-*", b"*", b"a?b", b"[ab]*", b"[!a]*", b"[[]"], tokens=(b"[", b"]", b"*"))
+@target(
+    lambda: [b"orders-*", b"*", b"a?b", b"[ab]*", b"[!a]*", b"[[]"],
+    tokens=(b"[", b"]", b"*"),
+    weight=10,
+)
 def glob(data: bytes) -> None:
     """A pattern of `*`, `?` and letters matches what a plain matcher says; any pattern is usable."""
     pattern = _text(data)
@@ -314,7 +322,9 @@ def _globs(pattern: str, text: str) -> bool:
         if not character:
             return len(pattern) in reached
         reached = {at for at in reached if pattern[at : at + 1] == "*"} | {
-            at + 1 for at in reached if pattern[at : at + 1] in ("?", character) and at < len(pattern)
+            at + 1
+            for at in reached
+            if pattern[at : at + 1] in ("?", character) and at < len(pattern)
         }
     return False
 
@@ -322,7 +332,16 @@ def _globs(pattern: str, text: str) -> bool:
 _VALUES: tuple[Any, ...] = (
     *(None, "", "a", "orders-1", "c", "m-1", "s-1", "*", "x" * 2000, "\x1b", "\ud800", b"a"),
     *(0, 1, 3, -1, True, 2**63, 10**30, -(10**5000), 10**5000, 1.5, float("nan"), [], {}, ["Step"]),
-    *([None], [[]], "command", "event", "2026-11-23T15:06:08.623Z", "2026", NOW, datetime(2026, 1, 1)),
+    *(
+        [None],
+        [[]],
+        "command",
+        "event",
+        "2026-11-23T15:06:08.623Z",
+        "2026",
+        NOW,
+        datetime(2026, 1, 1),
+    ),
     *(datetime.min.replace(tzinfo=UTC), {"n": 1}, {"": 1}, {1: 1}, {"n": float("nan")}, "n>0", "n"),
     *(["n>0", "name?"], [1], Condition("n", "="), ("a", "b"), {"items.0.sku": "a"}, object()),
 )
@@ -445,7 +464,9 @@ class _Sessions:
         return [self.get_session_info(one) for one in self.ids]
 
 
-@target(lambda: [b"last", b"last~1", b"last~4", b"session-2", b"session-1-aaaa"], tokens=(b"last~",))
+@target(
+    lambda: [b"last", b"last~1", b"last~4", b"session-2", b"session-1-aaaa"], tokens=(b"last~",)
+)
 def session_name(data: bytes) -> None:
     """A name is that of one session, or of none: `last~N`, an id, or what one id begins with."""
     text = _text(data)
@@ -462,7 +483,9 @@ def session_name(data: bytes) -> None:
         assert found.startswith(text)
 
 
-@target(lambda: [b"none", b"exists", b"any", b"0", b"-1", b"17"], tokens=(b"-", b"9" * 19, b"9" * 99))
+@target(
+    lambda: [b"none", b"exists", b"any", b"0", b"-1", b"17"], tokens=(b"-", b"9" * 19, b"9" * 99)
+)
 def expected_revision(data: bytes) -> None:
     """`--expected-revision`: an expectation that says what was asked, or an error."""
     text = _text(data)
@@ -473,7 +496,9 @@ def expected_revision(data: bytes) -> None:
         return
     allowed = [actual for actual in range(-1, 5) if expectation.allows(actual)]
     named = {"none": [-1], "exists": [0, 1, 2, 3, 4], "any": [-1, 0, 1, 2, 3, 4]}
-    assert allowed == (named[text] if text in named else [n for n in range(-1, 5) if n == int(text)])
+    assert allowed == (
+        named[text] if text in named else [n for n in range(-1, 5) if n == int(text)]
+    )
 
 
 @target(lambda: [b"0", b"10", b"2.5", b"1e3"], tokens=(b"nan", b"inf", b"1_0", b"e308", b"9" * 18))
@@ -532,6 +557,7 @@ def cursor_file(data: bytes) -> None:
 @target(
     lambda: [b"streamId,message.data.total", b"type,data.items.0.sku", b"position, revision"],
     tokens=(b"message.data.", b"message.metadata.", b"data", b",", b".", b"\xff", b"metadata"),
+    weight=10,
 )
 def fields(data: bytes) -> None:
     """`--fields`: objects with no other keys than these, in every form, or a field is refused."""
@@ -545,18 +571,32 @@ def fields(data: bytes) -> None:
         assert set(pick(stored.to_json())) <= {part.strip() for part in text.split(",")}
     for watched in (False, True):
         encoders = (JsonLines, JsonArray, Pretty, Raw)
-        for encoder in (*(kind(pick, watched) for kind in encoders), Csv(pick.paths, pick, watched)):
+        for encoder in (
+            *(kind(pick, watched) for kind in encoders),
+            Csv(pick.paths, pick, watched),
+        ):
             out = [encoder.add(stored) for stored in MESSAGES]
             b"".join([*out, encoder.release(), encoder.end()]).decode()
 
 
 _URLS = (
-    *(b"file:x", b"file:///tmp/none", b"memory:", b"nats://host", b"file://localhost/x", b".msgstore"),
+    *(
+        b"file:x",
+        b"file:///tmp/none",
+        b"memory:",
+        b"nats://host",
+        b"file://localhost/x",
+        b".msgstore",
+    ),
     *(b"file:/a%20b", b"FILE:/x", b"file://[", b"file:/a?b#c"),
 )
 
 
-@target(lambda: [*_URLS], tokens=(*_URLS, b"%00", b"%ff", b"//", b"?", b"#", b"[", b"@", b"\n", b"\0"))
+@target(
+    lambda: [*_URLS],
+    tokens=(*_URLS, b"%00", b"%ff", b"//", b"?", b"#", b"[", b"@", b"\n", b"\0"),
+    weight=5,
+)
 def urls(data: bytes) -> None:
     """A URL names a store, or is refused; a path that is quoted into a URL comes back as it was."""
     text = _text(data)

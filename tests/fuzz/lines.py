@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -29,17 +30,111 @@ from msgstore.cli.escape import visible
 
 _ALLOWED = set(EXIT_CODES) - {INTERNAL}
 _VALUES = (
-    *("", " ", "a", "b-events", "*", "[", "-", "--", "-1", "0", "1", "2", "last", "last~1", "no-session"),
-    *("9" * 18, "9" * 30, "1e300", "nan", "inf", "0.0", "١", "x" * 1100, "\x1b[31m", "\x07", "\u202e"),
+    *(
+        "",
+        " ",
+        "a",
+        "b-events",
+        "*",
+        "[",
+        "-",
+        "--",
+        "-1",
+        "0",
+        "1",
+        "2",
+        "last",
+        "last~1",
+        "no-session",
+    ),
+    *(
+        "9" * 18,
+        "9" * 30,
+        "1e300",
+        "nan",
+        "inf",
+        "0.0",
+        "١",
+        "x" * 1100,
+        "\x1b[31m",
+        "\x07",
+        "\u202e",
+    ),
     *("\udcff", "ä", "a=1", "a:=1", "a:={", ":=", "=x", "k=\udc80", "{}", "[]", '{"n":1}', "null"),
-    *("NaN", "[" * 200, "1" * 5000, '"\\ud800"', "n>0", "n?", "text~(", "text~(?a)(?u)", "text~[[a]"),
+    *(
+        "NaN",
+        "[" * 200,
+        "1" * 5000,
+        '"\\ud800"',
+        "n>0",
+        "n?",
+        "text~(",
+        "text~(?a)(?u)",
+        "text~[[a]",
+    ),
     *("n>=" + "1" * 5000, "now", "yesterday", "9999-12-31", "0001-01-01", "14:30", "999999999w"),
-    *("1700000000", "data.\udcff", "streamId,type", "data", "data.n", "message.data.", "type", "\n"),
-    *("@none", "@seen", "@.", "none", "exists", "any", "m-1", "Step", "index", "catalog", "sessions"),
-    *("quarantine/x", "command", "always", "os", "jsonl", "csv", "table", "seen", "copy", ".", "type"),
-    *("s" * 300, "a\tb", "journal", "hour", "all", "[red]x[/red]", "-h", "'", '"', "%s", "{0}", "\\"),
+    *(
+        "1700000000",
+        "data.\udcff",
+        "streamId,type",
+        "data",
+        "data.n",
+        "message.data.",
+        "type",
+        "\n",
+    ),
+    *(
+        "@none",
+        "@seen",
+        "@.",
+        "none",
+        "exists",
+        "any",
+        "m-1",
+        "Step",
+        "index",
+        "catalog",
+        "sessions",
+    ),
+    *(
+        "quarantine/x",
+        "command",
+        "always",
+        "os",
+        "jsonl",
+        "csv",
+        "table",
+        "seen",
+        "copy",
+        ".",
+        "type",
+    ),
+    *(
+        "s" * 300,
+        "a\tb",
+        "journal",
+        "hour",
+        "all",
+        "[red]x[/red]",
+        "-h",
+        "'",
+        '"',
+        "%s",
+        "{0}",
+        "\\",
+    ),
 )
-_STORES = ("store", "file:store", "memory:", "nats://x", "file://h/x", "none", "file:", "file://[", "\udcff")
+_STORES = (
+    "store",
+    "file:store",
+    "memory:",
+    "nats://x",
+    "file://h/x",
+    "none",
+    "file:",
+    "file://[",
+    "\udcff",
+)
 _FILTERS = (
     *("--correlation-id", "--request-id", "--causation-id", "--id", "--stream", "-t", "--kind"),
     *("--session", "--since", "--until", "--from-position", "--to-position", "--json", "--where"),
@@ -87,8 +182,9 @@ _INPUTS = (
 
 
 def _seeds() -> list[bytes]:
-    every = [bytes([number, 0, 1, 1, 0, 1, 2]) for number in range(len(_COMMANDS))]
-    return [*every, *(bytes([n, 3, n, 7 * n, n, 11 * n, n, 13 * n, 5, n]) for n in range(20, 60))]
+    every = [bytes([number, 1, 1, 0, 1, 2, 0]) for number in range(len(_COMMANDS))]
+    chance = random.Random(0)
+    return [*every, *(bytes([n]) + chance.randbytes(30) for n in range(100))]
 
 
 @target(_seeds, tokens=tuple(bytes([n, m]) for n in range(0, 80, 5) for m in (3, 60)), weight=1)
@@ -181,7 +277,7 @@ def run_in_process(arguments: list[str], stdin: bytes) -> tuple[int, bytes, str]
         sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))
         sys.stdout, sys.stderr = out, err
         try:
-            code = run(arguments)
+            code = run([*arguments])  # it takes them apart
         finally:
             sys.stdin, sys.stdout, sys.stderr = before
     out.flush()
@@ -231,6 +327,6 @@ def _template() -> Path:
                 data = {"n": n, "text": "\x1b[31mred\u202e", "list": [{"a": None}]}
                 store.save_message("a", Message("Step", data, id=f"m-{n}"))
         store.create_session("open")
-        store.save_message("b-events", Message("\u202eT", [1, "ä,\n\""], correlation_id="c"))
+        store.save_message("b-events", Message("\u202eT", [1, 'ä,\n"'], correlation_id="c"))
         store.save_message("user-commands", Message("Go", None, metadata={"k": [1]}))
     return path

@@ -76,7 +76,9 @@ class MemoryDisk:
 
     def identity(self, path: str) -> tuple[int, int] | None:
         """The same for one path in all runs, so that a hint is believed."""
-        stands = not path or any(f == _checked(path) or f.startswith(f"{path}/") for f in self.files)
+        stands = not path or any(
+            f == _checked(path) or f.startswith(f"{path}/") for f in self.files
+        )
         return (1, crc32(path.encode())) if stands else None
 
     def forget(self) -> None: ...

@@ -6,12 +6,23 @@ import random
 from collections.abc import Iterator, Sequence
 
 INPUT_BYTES_MAX = 16384
-_BOUNDARIES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
+_BOUNDARIES = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    2**31 - 1,
+    2**32 - 1,
+    2**62,
+    2**63,
+    2**64 - 1,
+)
 
 
-def mutations(
-    corpus: Sequence[bytes], tokens: Sequence[bytes], seed: int | str
-) -> Iterator[bytes]:
+def mutations(corpus: Sequence[bytes], tokens: Sequence[bytes], seed: int | str) -> Iterator[bytes]:
     """The corpus itself, and then changes of it without end."""
     yield from corpus
     chance = random.Random(seed)

@@ -93,7 +93,10 @@ def seal_journal(data: bytes) -> bytes:
     for at in (0, 4096):
         if out[at : at + 8] == b"MSGSTJNL":
             out[at : at + SLOT_BYTES] = seal_slot(bytes(out[at : at + SLOT_BYTES]))
-            generation, entry_crc = struct.unpack_from("<Q", out, at + 16)[0], out[at + 52 : at + 56]
+            generation, entry_crc = (
+                struct.unpack_from("<Q", out, at + 16)[0],
+                out[at + 52 : at + 56],
+            )
             slots.append((generation, bytes(entry_crc)))
     previous = max(slots)[1] if slots else bytes(4)
     for at in range(8192, len(out) - ENTRY_HEAD_BYTES, 512):

@@ -168,14 +168,14 @@ def _repair(disk: MemoryDisk) -> None:
 # ---------------------------------------------------------------- one file each
 
 
-@target(lambda: [sound_files()[_SEGMENT]], seal=seal_frames, weight=2)
+@target(lambda: [sound_files()[_SEGMENT]], seal=seal_frames, weight=1)
 def whole_segment(data: bytes) -> None:
     """A segment of other bytes, of which the index knows nothing."""
     with small_stores():
         _read_all(_replaced(_SEGMENT, data))
 
 
-@target(lambda: [sound_files()[_SEGMENT]], seal=seal_frames, weight=2)
+@target(lambda: [sound_files()[_SEGMENT]], seal=seal_frames, weight=1)
 def segment_and_rows(data: bytes) -> None:
     """A forged segment: the rows of the index name its records where they stand."""
     with small_stores():
@@ -205,7 +205,7 @@ def _let_rows_follow(disk: MemoryDisk, segment: bytes) -> None:
     disk.files[INDEX] = bytes(index)
 
 
-@target(lambda: [sound_files()[INDEX]], seal=seal_index, weight=2)
+@target(lambda: [sound_files()[INDEX]], seal=seal_index, weight=1)
 def whole_index(data: bytes) -> None:
     """An index of other rows."""
     with small_stores():
@@ -213,14 +213,14 @@ def whole_index(data: bytes) -> None:
         _dump_all(_replaced(INDEX, data))
 
 
-@target(lambda: [sound_files()[CATALOG]], seal=seal_frames, weight=2)
+@target(lambda: [sound_files()[CATALOG]], seal=seal_frames, weight=1)
 def whole_catalog(data: bytes) -> None:
     """A catalog of other streams."""
     with small_stores():
         _read_all(_replaced(CATALOG, data))
 
 
-@target(lambda: [sound_files()[SESSIONS]], seal=seal_frames, weight=2)
+@target(lambda: [sound_files()[SESSIONS]], seal=seal_frames, weight=1)
 def whole_session_log(data: bytes) -> None:
     """A session log of other events, of any length that the hint can be wrong about."""
     with small_stores():
@@ -228,14 +228,14 @@ def whole_session_log(data: bytes) -> None:
         _read_all(_needing_recovery(_replaced(SESSIONS, data)))
 
 
-@target(lambda: [sound_files()[LOCK]], seal=seal_hint, weight=2)
+@target(lambda: [sound_files()[LOCK]], seal=seal_hint, weight=1)
 def hint_of_a_store(data: bytes) -> None:
     """A hint that says something else of the files."""
     with small_stores():
         _read_all(_replaced(LOCK, data))
 
 
-@target(lambda: [_journal_with_entries()], seal=seal_journal, weight=2)
+@target(lambda: [_journal_with_entries()], seal=seal_journal, weight=1)
 def recovery(data: bytes) -> None:
     """A journal of other entries, after a power loss: recovery twice is recovery once."""
     with small_stores():
@@ -280,7 +280,7 @@ def store_json(data: bytes) -> None:
     assert len(identity.store_uuid) == 16
 
 
-@target(lambda: [_swap(True), _swap(False)], seal=seal_frames, weight=2)
+@target(lambda: [_swap(True), _swap(False)], seal=seal_frames, weight=1)
 def swap_under_way(data: bytes) -> None:
     """A forged mark of a repair: it moves files of the store and no others, or is refused."""
     with small_stores():

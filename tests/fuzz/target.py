@@ -23,7 +23,7 @@ class Target:
     seal: Seal | None = None
     tokens: tuple[bytes, ...] = ()
     """What is worth inserting."""
-    weight: int = 10
+    weight: int = 40
     """Its share of all inputs: the slow ones have less."""
 
     def fuzz_one(self, data: bytes) -> None:
@@ -49,7 +49,7 @@ def target(
     *,
     seal: Seal | None = None,
     tokens: tuple[bytes, ...] = (),
-    weight: int = 10,
+    weight: int = 40,
 ) -> Callable[[Check], Check]:
     """Makes a check known as a target, under its own name."""
 
