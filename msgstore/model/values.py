@@ -111,7 +111,8 @@ def _check_object(value: dict[object, object], depth_left: int) -> None:
         raise _Offence(f"nested deeper than {NESTING_MAX}")
     for key, item in value.items():
         if not isinstance(key, str):
-            raise _Offence(f"key {excerpt(key)} is {_kind_of(key)}, not text")
+            shown = excerpt(key) if isinstance(key, int) else f"{key!r:.40}"
+            raise _Offence(f"key {shown} is {_kind_of(key)}, not text")
         if not key.isascii():
             _check_unicode(key)
         try:

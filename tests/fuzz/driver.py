@@ -63,7 +63,7 @@ class Watch:
         last = traceback.extract_tb(error.__traceback__)[-1]
         kind = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
         known = self.violations.get(kind)
-        if known and len(known[0]) <= len(data) or len(self.violations) >= _VIOLATIONS_MAX:
+        if (known and len(known[0]) <= len(data)) or len(self.violations) >= _VIOLATIONS_MAX:
             return False
         self.violations[kind] = (data, f"{error}"[:200])
         return True

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 import orjson
+
 from fuzz.sealing import (
     ROW_POSITION,
     seal_entry,
@@ -22,7 +23,6 @@ from fuzz.sealing import (
     seal_slot,
 )
 from fuzz.target import target
-
 from msgstore.format.annotate import (
     Annotation,
     annotate_entry,

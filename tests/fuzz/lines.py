@@ -18,11 +18,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from fuzz.chooser import Chooser
 from fuzz.target import target
-
 from msgstore import FileMessageStore, Message
 from msgstore.cli.app import run
 from msgstore.cli.errors import EXIT_CODES, INTERNAL
@@ -248,7 +248,7 @@ def check_outcome(arguments: list[str], code: int, out: bytes, err: str) -> None
 
 
 def _check_data(arguments: list[str], code: int, out: str, story: str) -> None:
-    forms = [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "-o"]
+    forms = [value for flag, value in pairwise(arguments) if flag == "-o"]
     form = forms[-1] if forms else "jsonl"
     if form in ("jsonl", "raw") and arguments[2:4] != ["sessions", "start"]:
         for line in out.split("\n"):
