@@ -337,11 +337,13 @@ def test_a_field_whose_name_is_no_unicode(cli: Cli) -> None:  # noqa: F811
     assert cli("query", "--fields", name).out == "{}\n"
 
 
-def test_a_stream_to_verify_whose_id_is_no_unicode(cli: Cli) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [(("verify", "--stream"), "stream_id"), (("dump", "record"), "message_id")],
+)
+def test_an_id_that_is_no_unicode(cli: Cli, command: tuple[str, ...], what: str) -> None:  # noqa: F811
     """It is refused as the id of a stream that is read is."""
     cli.save({"streamId": "a", "type": "T"})
-    done = cli("verify", "--stream", os.fsdecode(b"\xff"))
-    assert (done.code, done.err.split("\n")[0]) == (
-        2,
-        "msgstore: stream_id: holds a lone surrogate, which is not Unicode text",
-    )
+    done = cli(*command, os.fsdecode(b"\xff"))
+    problem = "holds a lone surrogate, which is not Unicode text"
+    assert (done.code, done.err.split("\n")[0]) == (2, f"msgstore: {what}: {problem}")
