@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from msgstore.model.errors import InvalidArgument
 
@@ -54,14 +54,21 @@ def _scheme_of(url: str) -> str:
 
 def _path_in(url: str) -> str:
     """The path in a `file:` URL; what has no scheme is a path itself."""
-    if not _SCHEME.match(str(url)):
-        return url
-    parts = urlsplit(str(url))
-    if parts.netloc not in ("", "localhost"):
-        raise InvalidArgument("store", f"{url!r} names another host; write file:///absolute/path")
-    if not parts.path:
-        raise InvalidArgument("store", f"{url!r} names no path")
-    path = unquote(parts.path)
-    if "\0" in path:
+    match = _SCHEME.match(str(url))
+    path = url if match is None else _unquoted(url, str(url)[match.end() :])
+    if "\0" in str(path):
         raise InvalidArgument("store", f"{url!r} names a path with a NUL in it")
     return path
+
+
+def _unquoted(url: str, rest: str) -> str:
+    """What stands behind `file:`, of which every byte is kept: no folder but the one that is named."""
+    host = ""
+    if rest.startswith("//"):
+        host, slash, below = rest[2:].partition("/")
+        rest = slash + below
+    if host not in ("", "localhost"):
+        raise InvalidArgument("store", f"{url!r} names another host; write file:///absolute/path")
+    if not rest:
+        raise InvalidArgument("store", f"{url!r} names no path")
+    return unquote(rest, errors="surrogateescape")

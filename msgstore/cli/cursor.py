@@ -76,12 +76,13 @@ class Cursor:
 
     def _check(self, kept: Any) -> int:
         over = f"delete {self._path} to start over"
-        if not isinstance(kept, dict) or not isinstance(kept.get("position"), int):
+        position = kept.get("position") if isinstance(kept, dict) else None
+        if type(position) is not int or position < 0:
             raise BadUsage(f"--cursor-file: {self._path} is not a cursor file", over)
-        position: int = kept["position"]
         if kept.get("store") != self._store.store_id:
             raise BadUsage(f"--cursor-file: {self._path} belongs to another store", over)
-        if kept.get("fingerprint") != self._fingerprint(position):
+        proof = kept.get("fingerprint")
+        if proof != self._fingerprint(position) or (position and proof is None):
             reason = f"the history was replaced: position {position} is not what it was"
             raise BadUsage(f"--cursor-file: {reason}", over)
         return position

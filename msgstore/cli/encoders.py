@@ -13,6 +13,22 @@ from msgstore.cli.shapes import Picker, Record, look_at
 from msgstore.model.values import MISSING, Json
 
 
+def dump_json(json: Json, options: int = 0) -> bytes:
+    """`json` in UTF-8; the bytes of a file's name that are none as `\\udcff`, as Python shows them."""
+    try:
+        return orjson.dumps(json, option=options)
+    except TypeError:
+        return orjson.dumps(_in_unicode(json), option=options)
+
+
+def _in_unicode(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_in_unicode(key): _in_unicode(item) for key, item in value.items()}
+    return [_in_unicode(item) for item in value] if isinstance(value, list) else value
+
+
 class JsonLines:
     """One compact object a line."""
 
@@ -34,7 +50,7 @@ class JsonLines:
         return self._encode_json(self._pick(json) if self._pick else json, options)
 
     def _encode_json(self, json: Json, options: int = 0) -> bytes:
-        data = orjson.dumps(json, option=options)
+        data = dump_json(json, options)
         return visible_json(data.decode()).encode() if self._watched else data
 
 
@@ -58,7 +74,7 @@ class Pretty(JsonLines):
         return self._encode(record, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     def _encode_json(self, json: Json, options: int = 0) -> bytes:
-        return visible_json(orjson.dumps(json, option=options).decode()).encode()
+        return visible_json(dump_json(json, options).decode()).encode()
 
 
 class Raw(JsonLines):
@@ -101,7 +117,7 @@ class Csv(JsonLines):
         return self._encode_json(value).decode()
 
     def _line(self, cells: Sequence[str]) -> bytes:
-        return (",".join(map(_quote, cells)) + "\r\n").encode()
+        return (",".join(map(_quote, cells)) + "\r\n").encode(errors="backslashreplace")
 
 
 def _quote(cell: str) -> str:

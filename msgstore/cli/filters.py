@@ -1,5 +1,6 @@
 """From flags to a MessageFilter."""
 
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,17 @@ def build_filter(
     **parts: Any,
 ) -> MessageFilter:
     """The other parts go to MessageFilter as they are. Raises BadUsage, which names the flag."""
+    parts |= {
+        "session_id": _session(store, session_id),
+        "from_timestamp": _time(from_timestamp, "--since"),
+        "to_timestamp": _time(to_timestamp, "--until"),
+        "json_filter": _json(json_filter),
+    }
     try:
-        return MessageFilter(
-            session_id=_session(store, session_id),
-            from_timestamp=_time(from_timestamp, "--since"),
-            to_timestamp=_time(to_timestamp, "--until"),
-            json_filter=_json(json_filter),
-            **parts,
-        )
+        with warnings.catch_warnings():
+            # `re` warns programmers of patterns that may mean another thing one day.
+            warnings.simplefilter("ignore")
+            return MessageFilter(**parts)
     except InvalidFilter as error:
         flag = _FLAGS.get(error.field, f"--{error.field.replace('_', '-')}")
         reason = error.reason.removeprefix(f"{error.field}: ")

@@ -26,11 +26,13 @@ def parse_time(text: str, flag: str, now: datetime | None = None) -> datetime:
     here = now.astimezone() if now else datetime.now().astimezone()
     try:
         moment = _read(text.strip(), here)
+        # Near the ends of the calendar a local time can be one that UTC has no year for.
+        moment = None if moment is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         moment = None
     if moment is None:
         raise BadUsage(f"{flag}: {text[:40]!r} is not a time", f"one of {FORMS}")
-    return moment.astimezone(UTC)
+    return moment
 
 
 def _read(text: str, now: datetime) -> datetime | None:
@@ -39,7 +41,8 @@ def _read(text: str, now: datetime) -> datetime | None:
     if text in ("now", "today", "yesterday"):
         return now if text == "now" else _midnight(now, days_ago=int(text == "yesterday"))
     if _CLOCK.fullmatch(text):
-        return datetime.fromisoformat(f"{now:%Y-%m-%d}T{text:0>5}").astimezone()
+        hour, colon, rest = text.partition(":")
+        return datetime.fromisoformat(f"{now:%Y-%m-%d}T{hour:0>2}{colon}{rest}").astimezone()
     if _SECONDS.fullmatch(text):
         return _from_epoch(text)
     return datetime.fromisoformat(text).astimezone()

@@ -48,6 +48,7 @@ from msgstore.format.row import (
     hash32,
 )
 from msgstore.model.errors import CorruptRecord, InvalidArgument, StoreUnavailable
+from msgstore.model.values import check_text
 
 _FRAME_GUESS_BYTES = 4096
 _WINDOW_ROWS = 8192
@@ -93,8 +94,14 @@ class Dumper:
         return out
 
     def position_of(self, message_id: str) -> int | None:
-        """Where a message with this id stands; damaged rows and records are passed over."""
-        wanted, records = hash32(message_id), Records(self._disk, self._catalog)
+        """Where a message with this id stands; damaged rows and records are passed over.
+
+        Raises InvalidText for what is the id of none.
+        """
+        wanted, records = (
+            hash32(check_text(message_id, "message_id")),
+            Records(self._disk, self._catalog),
+        )
         rows = self._size(INDEX) // ROW_BYTES - 1
         for start in range(1, rows + 1, _WINDOW_ROWS):
             window = self._index.window(start, min(_WINDOW_ROWS, rows + 1 - start))

@@ -10,6 +10,7 @@ from msgstore.format import FORMAT_VERSION
 from msgstore.format.names import JOURNAL, STORE_JSON, hash64
 from msgstore.model.clock import format_time, format_uuid, parse_uuid, to_datetime
 from msgstore.model.errors import CorruptRecord, InvalidArgument, UnsupportedFormat
+from msgstore.model.values import excerpt
 
 Durability = Literal["always", "batch", "os"]
 """`always`: on disk when a save returns. `batch`: at flush, close, and within a time. `os`: later."""
@@ -60,8 +61,10 @@ def decode_identity(root: str, data: bytes, path: str = STORE_JSON) -> Identity:
         version = facts["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise CorruptRecord(path, 0, "is not what msgstore wrote") from None
-    if not is_ours or version != FORMAT_VERSION:
-        reason = f"has format version {version!s:.40}; this msgstore reads version {FORMAT_VERSION}"
+    if not is_ours or type(version) is not int or version != FORMAT_VERSION:
+        reason = (
+            f"has format version {excerpt(version)}; this msgstore reads version {FORMAT_VERSION}"
+        )
         raise UnsupportedFormat(root, reason)
     store_uuid = parse_uuid(str(facts.get("uuid")))
     durability = facts.get("durability")

@@ -153,7 +153,8 @@ class Rebuilder:
         self._write_journal(len(sessions), catalog_end)
         if store_json is not None and store_json != self._bytes_of(STORE_JSON):
             self._put(STORE_JSON, store_json)
-        self.aside += self.survey.leftovers
+        # A name that is no Unicode can stand in no mark, and is no segment's: such a file stays.
+        self.aside += [path for path in self.survey.leftovers if _is_unicode(path)]
 
     def _plan(self) -> None:
         """Which segments stay as they are; all others go aside, and their messages into new ones."""
@@ -359,3 +360,11 @@ class Rebuilder:
         encoded = encode_slot(slot)
         journal[slot.offset : slot.offset + len(encoded)] = encoded
         self._put(JOURNAL, bytes(journal))
+
+
+def _is_unicode(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -7,7 +7,7 @@ from its neighbours, by the lengths at both ends of every frame.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgstore.engine.records import Located
@@ -156,9 +156,14 @@ class _Salvage:
         if first >= end or first >= self._wanted.stop or end <= self._wanted.start:
             return
         found = {one.head.revision: one for one in self._forwards(lower, first, end)}
+        missing: Sequence[int]
         if upper is not None:
             found |= {one.head.revision: one for one in self._back_from(upper, first + len(found))}
             missing = range(first, end)
+            if len(missing) > upper[0] - (lower[0] if lower else 0) - 1:
+                # More revisions than positions: the row is forged, and its number no measure.
+                self._tell(self._misnumbered(upper))
+                missing = sorted(found)
         else:
             end = first + len(found)
             missing = range(first, end + self._has_lost_more(lower, found.get(end - 1)))
@@ -179,6 +184,11 @@ class _Salvage:
             stream_id=self._stream_id,
             revision=revision,
         )
+
+    def _misnumbered(self, one: Located) -> CorruptRecord:
+        reason = "the index row has a revision that the stream cannot have come to"
+        offset = one[0] * ROW_BYTES
+        return CorruptRecord(INDEX, offset, reason, stream_id=self._stream_id, position=one[0])
 
     def _forwards(self, lower: Located | None, first: int, end: int) -> Iterator[_Found]:
         """Record after record, as long as each is whole and the next of the stream."""

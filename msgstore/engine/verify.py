@@ -38,17 +38,20 @@ from msgstore.model.clock import to_us
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.message import NO_SESSION, MessageType, PositionalMessage
 from msgstore.model.results import Finding, VerifyReport
-from msgstore.model.values import is_json
+from msgstore.model.values import check_text, is_json
 
 _WINDOW_ROWS = 2048
 _FINDINGS_MAX = 1000
 
 
 def verify(snapshot: Snapshot, stream_id: str | None, quick: bool) -> VerifyReport:
-    """Checks a snapshot; writers may go on meanwhile. `quick` leaves the records unread."""
+    """Checks a snapshot; writers may go on meanwhile. `quick` leaves the records unread.
+
+    Raises InvalidText for a stream id that no stream can have.
+    """
     check = _Verification(snapshot)
     if stream_id is not None:
-        check.stream(stream_id, quick)
+        check.stream(check_text(stream_id, "stream_id"), quick)
     else:
         check.everything(quick)
     return check.report()

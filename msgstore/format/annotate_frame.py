@@ -15,7 +15,7 @@ from msgstore.format.names import CATALOG, SESSIONS
 from msgstore.format.record import RECORD_FIELDS, SegmentHeader
 from msgstore.format.session_log import SessionEvent
 from msgstore.model.clock import format_uuid
-from msgstore.model.values import Json
+from msgstore.model.values import NESTING_MAX, Json
 
 _UUID_BYTES = 16
 
@@ -95,21 +95,26 @@ def _element(offset: int, data: bytes, name: str, value: Any) -> Field:
     meaning = ""
     if name in ("time", "time_us", "timestamp") and isinstance(value, int):
         meaning = time_text(value)
-    elif name == "kind" and value in (0, 1):
+    elif name == "kind" and type(value) is int and value in (0, 1):
         meaning = ("event", "command")[value]
     elif name == "padding" and isinstance(value, bytes):
         return Field(offset, data, name, value.hex(), f"{len(value)} bytes")
     return Field(offset, data, plain_name(name), _json(value), meaning)
 
 
-def _json(value: Any) -> Json:
-    """Anything that msgpack can hold, as JSON: bytes as a uuid or in hex, what is odd as its text."""
+def _json(value: Any, depth_left: int = NESTING_MAX) -> Json:
+    """Anything that msgpack can hold, as JSON: bytes as a uuid or in hex, what is odd as its text.
+
+    What is nested deeper than data can be is only said to be there: JSON would not take it.
+    """
     if isinstance(value, bytes):
         return format_uuid(value) if len(value) == _UUID_BYTES else value.hex()
+    if isinstance(value, list | tuple | dict) and not depth_left:
+        return f"nested deeper than {NESTING_MAX}"
     if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
+        return [_json(one, depth_left - 1) for one in value]
     if isinstance(value, dict):
-        return {str(key): _json(one) for key, one in value.items()}
+        return {str(key): _json(one, depth_left - 1) for key, one in value.items()}
     is_plain = value is None or isinstance(value, bool | int | str)
     is_finite = isinstance(value, float) and abs(value) != float("inf") and value == value
     return value if is_plain or is_finite else str(value)

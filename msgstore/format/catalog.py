@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame, header_uuid
-from msgstore.format.stored import stored_text
+from msgstore.format.stored import stored_number, stored_text
 
 CATALOG_KIND = "msgstore-catalog"
 ALIGNMENT = 8
@@ -36,9 +36,11 @@ def encode_catalog_entry(entry: CatalogEntry) -> bytes:
 def decode_catalog_entry(frame: bytes | memoryview) -> CatalogEntry:
     """Raises ValueError for a frame that is whole, and yet not what msgstore writes."""
     ordinal, first_position, stream_id, *_ = [*decode_frame(frame), None, None, None]
-    if not isinstance(ordinal, int) or not isinstance(first_position, int):
-        raise ValueError("it is no stream's entry")
-    return CatalogEntry(ordinal, first_position, stored_text(stream_id, "stream id"))
+    return CatalogEntry(
+        stored_number(ordinal, "stream's number"),
+        stored_number(first_position, "first position", 1),
+        stored_text(stream_id, "stream id"),
+    )
 
 
 def _padded(elements: list[object]) -> bytes:

@@ -13,6 +13,7 @@ from zlib import crc32
 import msgpack
 
 from msgstore.format import FORMAT_VERSION
+from msgstore.format.stored import stored_uuid
 
 # 0    3       4     8       9        13                length-5
 # | dc nn nn | ce crc | ce length | elements …  | ce length |    big-endian; crc covers 8 … end,
@@ -70,9 +71,11 @@ def header_uuid(frame: bytes | memoryview, kind: str) -> bytes | None:
     """The store's uuid in a file's first frame, or None if it is no header of this kind and version."""
     try:
         elements = decode_frame(frame)
+        if len(elements) < 3 or elements[:2] != [kind, FORMAT_VERSION]:
+            return None
+        return stored_uuid(elements[2])
     except ValueError:
         return None
-    return elements[2] if len(elements) > 2 and elements[:2] == [kind, FORMAT_VERSION] else None
 
 
 def _skip_through(frame: bytes | memoryview) -> None:

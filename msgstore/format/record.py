@@ -14,7 +14,7 @@ import msgpack
 
 from msgstore.format import FORMAT_VERSION
 from msgstore.format.frame import decode_frame, encode_frame
-from msgstore.format.stored import stored_number
+from msgstore.format.stored import stored_number, stored_text, stored_uuid
 from msgstore.model.clock import format_uuid, parse_uuid, to_datetime, to_us
 from msgstore.model.errors import InvalidMessage, MessageTooLarge
 from msgstore.model.message import (
@@ -222,8 +222,8 @@ def decode_segment_header(frame: bytes | memoryview) -> SegmentHeader | None:
         return None
     store_uuid, stream_id, segment_number, first_revision = elements[2:]
     return SegmentHeader(
-        store_uuid,
-        stream_id,
+        stored_uuid(store_uuid),
+        stored_text(stream_id, "stream id"),
         stored_number(segment_number, "segment's number"),
         stored_number(first_revision, "first revision"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from msgstore.format import FORMAT_VERSION
@@ -10,6 +11,7 @@ from msgstore.format.names import (
     INDEX,
     JOURNAL,
     LOOKUP,
+    QUARANTINE,
     REPAIR_NEW,
     STORE_JSON,
     STREAMS,
@@ -17,6 +19,7 @@ from msgstore.format.names import (
 )
 
 REPAIR_KIND = "msgstore-repair"
+_QUARANTINE = re.compile(rf"{QUARANTINE}/repair-[1-9][0-9]{{0,8}}")
 
 
 class Move(NamedTuple):
@@ -45,20 +48,37 @@ def encode_swap(swap: Swap) -> bytes:
 
 
 def decode_swap(frame: bytes) -> Swap | None:
-    """The swap, or None where these bytes are no whole one of this version."""
+    """The swap, or None where these bytes are no whole one of this version.
+
+    Whoever carries it out may: every path in it is one inside the store.
+    """
     if frame_problem(frame):
         return None
-    elements = decode_frame(frame)
-    if elements[:2] != [REPAIR_KIND, FORMAT_VERSION]:
+    try:
+        elements = decode_frame(frame)
+        if elements[:2] != [REPAIR_KIND, FORMAT_VERSION]:
+            return None
+        store_json, quarantine, moves = elements[2:]
+        found = Swap(store_json, quarantine, tuple(Move(path, new) for path, new in moves))
+    except (ValueError, TypeError):
         return None
-    store_json, quarantine, moves = elements[2:]
-    if not all(_may_move(path) for path, _ in moves):
-        return None
-    return Swap(store_json, quarantine, tuple(Move(path, has_new) for path, has_new in moves))
+    return found if _may_be_carried_out(found) else None
 
 
-def _may_move(path: str) -> bool:
+def _may_be_carried_out(swap: Swap) -> bool:
+    return (
+        isinstance(swap.store_json, bytes)
+        and isinstance(swap.quarantine, str)
+        and _QUARANTINE.fullmatch(swap.quarantine) is not None
+        and all(isinstance(has_new, bool) and _may_move(path) for path, has_new in swap.moves)
+    )
+
+
+def _may_move(path: object) -> bool:
     """Segments that stand where no segment should are moved too, so all of `streams/` may be."""
+    if not isinstance(path, str):
+        return False
     if path in (STORE_JSON, JOURNAL, INDEX, LOOKUP) or is_data_path(path):
         return True
-    return path.startswith(f"{STREAMS}/") and ".." not in path.split("/")
+    top, *below = path.split("/")
+    return top == STREAMS and bool(below) and "\0" not in path and not {"", ".", ".."} & {*below}

@@ -8,6 +8,7 @@ from msgstore.model.clock import TIME_US_MAX
 from msgstore.model.errors import InvalidText
 from msgstore.model.values import check_text
 
+UUID_BYTES = 16
 NUMBER_MAX = 2**62
 """No position, sequence or count of a store comes near it; 8 bytes hold more than one can go on with."""
 
@@ -24,6 +25,13 @@ def stored_number(value: object, what: str, least: int = 0) -> int:
     """Raises ValueError."""
     if type(value) is not int or not least <= value <= NUMBER_MAX:
         raise ValueError(f"the {what} is no number of {least} or more")
+    return value
+
+
+def stored_uuid(value: object) -> bytes:
+    """The 16 bytes of a store's uuid. Raises ValueError."""
+    if not isinstance(value, bytes) or len(value) != UUID_BYTES:
+        raise ValueError("the uuid is none")
     return value
 
 

@@ -100,7 +100,7 @@ class SessionNotFound(RequestError):
     advice = "`msgstore sessions` lists the sessions of the store"
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id!r} does not exist")
+        super().__init__(f"session {session_id!r:.100} does not exist")
         self.session_id = session_id
 
 

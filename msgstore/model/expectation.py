@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from msgstore.model.errors import InvalidArgument
-from msgstore.model.values import excerpt
+from msgstore.model.values import INTEGER_MAX, excerpt
 
 EMPTY_REVISION = -1
 """The revision of a stream that holds nothing, or that nobody has written to."""
@@ -57,7 +57,9 @@ class Exactly:
                 "expected_revision", f"{excerpt(self.revision)} is not a revision"
             )
         if self.revision < EMPTY_REVISION:
-            raise InvalidArgument("expected_revision", f"{self.revision} is below -1")
+            raise InvalidArgument("expected_revision", f"{excerpt(self.revision)} is below -1")
+        if self.revision > INTEGER_MAX:
+            raise InvalidArgument("expected_revision", "it does not fit into 64 bits")
 
     def allows(self, actual: int) -> bool:
         return actual == self.revision

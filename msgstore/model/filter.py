@@ -12,7 +12,15 @@ from typing import Any, Literal
 
 from msgstore.model.errors import InvalidArgument, InvalidFilter, InvalidMessage
 from msgstore.model.message import MessageType, PositionalMessage, to_utc
-from msgstore.model.values import MISSING, Json, check_json, check_text, json_equal, look_up
+from msgstore.model.values import (
+    MISSING,
+    Json,
+    check_json,
+    check_text,
+    excerpt,
+    json_equal,
+    look_up,
+)
 
 Direction = Literal["forwards", "backwards"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~", "?"]
@@ -65,7 +73,7 @@ class Condition:
         if not isinstance(self.path, str) or not self.path:
             raise InvalidFilter("where", "a condition needs a path")
         if not isinstance(self.op, str) or self.op not in _OPERATORS:
-            raise InvalidFilter("where", f"{self.op!r} is not one of {' '.join(_OPERATORS)}")
+            raise InvalidFilter("where", f"{excerpt(self.op)} is not one of {' '.join(_OPERATORS)}")
         try:
             check_json(self.value, "where")
         except InvalidMessage as error:
@@ -75,9 +83,9 @@ class Condition:
                 raise InvalidFilter("where", f"{self.op} takes a regular expression as text")
             try:
                 _compiled(self.value)
-            except (re.error, RecursionError, OverflowError) as error:
+            except (re.error, ValueError, RecursionError, OverflowError) as error:
                 raise InvalidFilter(
-                    "where", f"{self.value!r} is no regular expression: {error}"
+                    "where", f"{excerpt(self.value)} is no regular expression: {error}"
                 ) from None
 
     @classmethod
@@ -89,7 +97,7 @@ class Condition:
         Raises InvalidFilter.
         """
         if not isinstance(text, str):
-            raise InvalidFilter("where", f"{text!r} is not a condition")
+            raise InvalidFilter("where", f"{excerpt(text)} is not a condition")
         if match := _CONDITION.match(text):
             path, op, value = match["path"].strip(), match["op"], match["value"].strip()
             op = "=" if op == "==" else op
@@ -97,7 +105,7 @@ class Condition:
         if text.endswith("?") and len(text) > 1:
             return cls(text[:-1].strip(), "?")
         raise InvalidFilter(
-            "where", f"{text!r} is not `path op value` with op one of {' '.join(_OPERATORS)}"
+            "where", f"{excerpt(text)} is not `path op value` with op one of {' '.join(_OPERATORS)}"
         )
 
     def holds(self, data: Json) -> bool:
@@ -114,10 +122,12 @@ def _parse_value(text: str) -> Json:
     try:
         value = json.loads(text, parse_constant=str)
         check_json(value, "where")
-    except (ValueError, RecursionError):
+    except (json.JSONDecodeError, RecursionError):
         return text
     except InvalidMessage as error:
         raise InvalidFilter("where", error.problem) from None
+    except ValueError:  # thousands of digits, which Python refuses to convert
+        raise InvalidFilter("where", "the integer does not fit into 64 bits") from None
     return value
 
 
@@ -127,7 +137,9 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(translate(pattern))
     except re.error as error:
-        raise InvalidFilter("stream_pattern", f"{pattern!r} is no pattern: {error}") from None
+        raise InvalidFilter(
+            "stream_pattern", f"{excerpt(pattern)} is no pattern: {error}"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +280,9 @@ def _to_kind(value: Any) -> MessageType:
     try:
         return MessageType(value)
     except ValueError:
-        raise InvalidFilter("message_type", f"{value!r} is neither 'command' nor 'event'") from None
+        raise InvalidFilter(
+            "message_type", f"{excerpt(value)} is neither 'command' nor 'event'"
+        ) from None
 
 
 def _to_names(value: Iterable[str] | str) -> frozenset[str]:
@@ -287,7 +301,7 @@ def _to_names(value: Iterable[str] | str) -> frozenset[str]:
 
 def _check_position(name: str, value: object) -> None:
     if value is not None and not _is_whole(value):
-        raise InvalidFilter(name, f"{value!r} is not a position")
+        raise InvalidFilter(name, f"{excerpt(value)} is not a position")
 
 
 def _is_whole(value: object) -> bool:
@@ -323,7 +337,7 @@ def _to_conditions(value: Iterable[Condition | str] | Condition | str) -> tuple[
     try:
         parts = [value] if isinstance(value, str | Condition) else list(value)
     except TypeError:
-        raise InvalidFilter("where", f"{value!r} is not a condition") from None
+        raise InvalidFilter("where", f"{excerpt(value)} is not a condition") from None
     if not parts:
         raise InvalidFilter("where", "must not be empty")
     return tuple(part if isinstance(part, Condition) else Condition.parse(part) for part in parts)
@@ -333,13 +347,15 @@ def check_count(value: object, name: str = "count") -> int | None:
     """None, or an integer of 0 or more; raises InvalidArgument."""
     if value is None or _is_whole(value):
         return value  # type: ignore[return-value]
-    raise InvalidArgument(name, f"{value!r} is not a number of 0 or more")
+    raise InvalidArgument(name, f"{excerpt(value)} is not a number of 0 or more")
 
 
 def check_direction(value: object) -> Direction:
     """Raises InvalidArgument unless `value` names a direction."""
     if value != "forwards" and value != "backwards":
-        raise InvalidArgument("direction", f"{value!r} is neither 'forwards' nor 'backwards'")
+        raise InvalidArgument(
+            "direction", f"{excerpt(value)} is neither 'forwards' nor 'backwards'"
+        )
     return value
 
 
@@ -347,7 +363,7 @@ def check_revision(value: object, name: str) -> int | None:
     """None, or the revision of a message: an integer of 0 or more; raises InvalidArgument."""
     if value is None or _is_whole(value):
         return value  # type: ignore[return-value]
-    raise InvalidArgument(name, f"{value!r} is not a revision")
+    raise InvalidArgument(name, f"{excerpt(value)} is not a revision")
 
 
 def check_timeout(value: object) -> float | None:
@@ -355,7 +371,9 @@ def check_timeout(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise InvalidArgument("timeout", f"{value!r} is not a number of seconds of 0 or more")
+        raise InvalidArgument(
+            "timeout", f"{excerpt(value)} is not a number of seconds of 0 or more"
+        )
     return value
 
 

@@ -18,6 +18,7 @@ INTEGER_MAX = 2**64 - 1
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SHOWN_BELOW = 10**40
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
@@ -110,7 +111,8 @@ def _check_object(value: dict[object, object], depth_left: int) -> None:
         raise _Offence(f"nested deeper than {NESTING_MAX}")
     for key, item in value.items():
         if not isinstance(key, str):
-            raise _Offence(f"key {key!r:.40} is {_kind_of(key)}, not text")
+            shown = excerpt(key) if isinstance(key, int) else f"{key!r:.40}"
+            raise _Offence(f"key {shown} is {_kind_of(key)}, not text")
         if not key.isascii():
             _check_unicode(key)
         try:
@@ -148,6 +150,8 @@ def join_key(path: str, key: str) -> str:
 
 def excerpt(value: object) -> str:
     """For an error: a number, or the beginning of a text; of anything else only what it is."""
+    if isinstance(value, int) and abs(value) >= _SHOWN_BELOW:
+        return "a number of more than 40 digits"  # Python refuses to write thousands of them
     return f"{value!r:.42}" if isinstance(value, str | int | float) else _kind_of(value)
 
 

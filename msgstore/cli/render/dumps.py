@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import orjson
 from rich.text import Text
 
+from msgstore.cli.encoders import dump_json
 from msgstore.cli.escape import visible, visible_json
 from msgstore.cli.render.screen import Screen
 from msgstore.cli.render.table import Column, Table
@@ -36,7 +36,7 @@ def _bytes(field: "Field") -> Text:
 
 def _value(field: "Field") -> Text:
     value = field.value
-    text = visible(value) if isinstance(value, str) else visible_json(orjson.dumps(value).decode())
+    text = visible(value) if isinstance(value, str) else visible_json(dump_json(value).decode())
     return Text(f"{text} ({field.meaning})" if field.meaning and text else text or field.meaning)
 
 

@@ -5,6 +5,7 @@ import re
 import orjson
 from rich.text import Text
 
+from msgstore.cli.encoders import dump_json
 from msgstore.cli.escape import visible_json
 from msgstore.cli.render.screen import Screen
 from msgstore.cli.settings import Settings
@@ -26,7 +27,7 @@ class ColoredJson:
 
     def add(self, record: Record) -> bytes:
         json = record.to_json()
-        data = orjson.dumps(self._pick(json) if self._pick else json, option=orjson.OPT_INDENT_2)
+        data = dump_json(self._pick(json) if self._pick else json, orjson.OPT_INDENT_2)
         text = Text(visible_json(data.decode()))
         for token in _TOKEN.finditer(text.plain):
             text.stylize(_STYLES[token.lastgroup or ""], *token.span())

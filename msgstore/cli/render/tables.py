@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
+from msgstore.cli.encoders import dump_json
 from msgstore.cli.escape import visible, visible_json
 from msgstore.cli.render.screen import Screen
 from msgstore.cli.render.table import Column, Table
@@ -36,8 +37,6 @@ def _field(pick: Picker, path: str) -> Column:
         value = pick(record.to_json()).get(path, "")
         if isinstance(value, str):
             return Text(visible(value))
-        import orjson
-
-        return Text(visible_json(orjson.dumps(value).decode()))
+        return Text(visible_json(dump_json(value).decode()))
 
     return Column(path, cell, least=8)
