@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgstore.disk.files import Disk
 from msgstore.format.names import INDEX
@@ -61,13 +61,12 @@ class Index:
             raise row_damage(damaged)
         return window
 
-    def find_record(
-        self, stream: int, segment: int, offset: int | None, after: int, rows: int
+    def find(
+        self, stream: int, is_wanted: Callable[[Row], bool], after: int, rows: int
     ) -> tuple[int, Row] | None:
-        """The visible row, behind position `after`, of the record at this place of a segment.
+        """The first visible row behind position `after` that is of this stream and `is_wanted`.
 
-        An `offset` of None means any place. Scans the index: for when a segment is not what it
-        should be. Raises CorruptRecord.
+        Scans the index: for when a segment is not what it should be. Raises CorruptRecord.
         """
         place = struct.pack("<I", stream)
         for start in range(after + 1, rows + 1, _FIND_WINDOW_ROWS):
@@ -76,11 +75,7 @@ class Index:
             while at >= 0:
                 position = start + at // ROW_BYTES
                 row = decode_row(position, window, at - at % ROW_BYTES)
-                if (
-                    row is not None
-                    and (row.stream, row.segment) == (stream, segment)
-                    and offset in (None, row.offset)
-                ):
+                if row is not None and row.stream == stream and is_wanted(row):
                     return position, row
                 at = window.find(place, at + 1)
         return None

@@ -52,6 +52,8 @@ class _Stream:
     next_revision: int = 0
     segment: int = 0
     end: int = 0
+    full: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Where each full segment ends, and revision and position of the message that follows."""
 
 
 @dataclass(slots=True)
@@ -188,6 +190,8 @@ class _Verification:
                 problems.append("the total of commands does not continue")
             if row.ordinal != (before.ordinal + 1 if before.ordinal + 1 < before.batch_rows else 0):
                 problems.append("its commit is not whole")
+        if row.segment != stream.segment and row.revision == stream.next_revision:
+            stream.full[stream.segment] = (stream.end, row.revision, position)
         stream.next_revision = row.revision + 1
         stream.segment, stream.end = row.segment, row.offset + row.length
         self._previous = row
@@ -252,6 +256,7 @@ class _Verification:
                 expected[segment_path(stream_id, segment)] = (
                     stream.end if segment == stream.segment else None
                 )
+            self._full_segments(stream_id, stream)
         unknown = longer = 0
         for folder in source.disk.list(STREAMS):
             for name in source.disk.list(f"{STREAMS}/{folder}"):
@@ -268,6 +273,15 @@ class _Verification:
             self.notes.append(
                 f"{longer} segments go on behind their last message (saved meanwhile?)"
             )
+
+    def _full_segments(self, stream_id: str, stream: _Stream) -> None:
+        """Who reads a stream from one segment to the next stumbles over what stands between them."""
+        for segment, (end, revision, position) in stream.full.items():
+            path = segment_path(stream_id, segment)
+            if self.snapshot.source.disk.size(path) > end:
+                place = {"revision": revision, "position": position}
+                reason = "the segment goes on behind its last record"
+                self._found(CorruptRecord(path, end, reason, stream_id=stream_id, **place))
 
     def _sessions(self) -> None:
         snapshot = self.snapshot

@@ -1,0 +1,129 @@
+"""The golden stores in memory, in two views, and what is right of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from golden.reading import all_of, to_text
+from golden.recipes import RECIPES
+from laboratory.bench import CHANCE, LaboratoryStore
+
+from damage.disk import Files, MemoryDisk
+from msgstore import FileMessageStore
+from msgstore.engine import opened
+from msgstore.engine.identity import new_token, read_identity
+from msgstore.format.hint import HINT_BYTES, decode_hint, encode_hint
+from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, decode_entry_head
+from msgstore.format.names import JOURNAL, LOCK
+from msgstore.model import clock
+
+Content = dict[str, Any]
+"""All of a store, in the shape of the golden JSON."""
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+BOOT = "boot"
+
+VIEWS = ("running", "copied")
+"""`running`: the hint is believed, as in the boot in which it was written. `copied`: it is not, and
+whoever opens the store first recovers it in full."""
+
+
+@contextmanager
+def standing_still(name: str) -> Iterator[None]:
+    """The limits under which the store was made; time, chance and machine are the same each time."""
+    with RECIPES[name].limits(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opened, "dependable_boot_id", lambda root: BOOT)
+        patch.setattr(os, "urandom", CHANCE.urandom)
+        patch.setattr(clock, "time", SimpleNamespace(time_ns=CHANCE.time_ns))
+        patch.setattr(clock, "_last_ms", 0)
+        patch.setattr(clock, "_last_counter", 0)
+        patch.setattr(logging.getLogger("msgstore"), "disabled", True)
+        yield
+
+
+def open_store(disk: MemoryDisk) -> FileMessageStore:
+    """A store object over the disk. What chance gives it is the same each time."""
+    CHANCE.restart(1)
+    clock._last_ms = clock._last_counter = 0
+    return LaboratoryStore(disk, None)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One view of a golden store: what is to be read from it, and what a save builds on.
+
+    These are two where a writer was killed behind the journal: the next writer carries out what
+    readers, who believe the hint, do not see before.
+    """
+
+    name: str
+    view: str
+    files: Files
+    right: Content
+    base: Content
+    before: Content | None
+    """What is there without the last entry of the journal; None unless only the journal has it."""
+    last_entry: range
+    """The bytes of the journal's last entry."""
+
+    def disk(self) -> MemoryDisk:
+        return MemoryDisk(self.files)
+
+
+@cache
+def golden(name: str, view: str) -> Golden:
+    """To be called while it is `standing_still`."""
+    folder = GOLDEN / name
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    if view == "running":
+        files[LOCK] = _believed_hint(files) + files[LOCK][HINT_BYTES:]
+    right = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    entry = _last_entry(files[JOURNAL])
+    before = _without(files, entry, right) if RECIPES[name].is_cut_short else None
+    seen = before if before and view == "running" else right
+    found = Golden(name, view, files, seen, right, before, entry)
+    assert to_text(all_of(open_store(found.disk()))) == to_text(seen)
+    return found
+
+
+def _believed_hint(files: Files) -> bytes:
+    """The hint as the same writer would have left it for these files in this boot."""
+    disk = MemoryDisk(files)
+    hint, identity = decode_hint(files[LOCK]), read_identity(disk)  # type: ignore[arg-type]
+    assert hint is not None
+    assert identity is not None
+    token = new_token(disk, BOOT, identity.store_uuid)  # type: ignore[arg-type]
+    return encode_hint(hint._replace(token=token))
+
+
+def _last_entry(journal: bytes) -> range:
+    """Of the present generation: from the first entry on, sequence numbers rise by one."""
+    at, last, found = ENTRIES_START, -1, range(0)
+    while (head := decode_entry_head(journal[at:])) and last in (-1, head.sequence - 1):
+        found, last = range(at, at + head.length), head.sequence
+        at += head.length + -head.length % ENTRY_ALIGNMENT
+    return found
+
+
+def _without(files: Files, entry: range, right: Content) -> Content:
+    """What is to be read where an entry is zeros: a beginning of what is right."""
+    disk = MemoryDisk(files)
+    disk.write(JOURNAL, entry.start, bytes(len(entry)))
+    found = json.loads(to_text(all_of(open_store(disk))))
+    known = found["messages"]
+    assert 0 < len(known) < len(right["messages"])
+    assert known == right["messages"][: len(known)]
+    return dict(found)

@@ -1,0 +1,141 @@
+"""What may come of damage: the right answer, or an error that says where. All else is a violation.
+
+The exceptions are here, each with its reason; docs/guarantees.md has them too.
+"""
+
+from __future__ import annotations
+
+from damage.changes import Change
+from damage.disk import Files
+from damage.golden import Golden
+from damage.readings import Reading
+from msgstore import (
+    CorruptRecord,
+    CorruptStore,
+    FileMessageStore,
+    MsgStoreError,
+    StoreUnavailable,
+)
+from msgstore.format.frame import frame_length, frame_problem
+from msgstore.format.names import CATALOG, INDEX, JOURNAL, SESSIONS, STORE_JSON
+from msgstore.model.results import Finding
+
+
+class Told(Exception):
+    """A reading ended with an error that is as it should be."""
+
+
+class Wrong(Exception):
+    """A reading that gave a wrong answer, or an error that says too little."""
+
+
+def ask(reading: Reading, store: FileMessageStore, paths: tuple[str, ...]) -> None:
+    """Returns if the answer is right. Raises Told, Wrong."""
+    right = iter(reading.right)
+    try:
+        for item in reading.ask(store):
+            if reading.name == "verify" and item != "sound":
+                _judge_findings(item, paths)
+                raise Told
+            expected = next(right, _NOTHING)
+            if item != expected:
+                raise Wrong(f"{reading.name}: gave {str(item)[:200]} for {str(expected)[:200]}")
+    except MsgStoreError as error:
+        judge_error(error, paths, reading.name)
+        raise Told from error
+    except (Told, Wrong):
+        raise
+    except Exception as error:
+        raise Wrong(f"{reading.name}: {type(error).__name__}: {error}") from error
+    if (missing := next(right, _NOTHING)) is not _NOTHING:
+        raise Wrong(f"{reading.name}: ended before {str(missing)[:200]}")
+
+
+_NOTHING = object()
+
+
+# ---------------------------------------------------------------- errors
+
+ALSO_NAMED = {
+    # Rows that the journal should account for show that it lost an entry.
+    JOURNAL: {INDEX},
+    # Another uuid there makes all other files those of another store.
+    STORE_JSON: {INDEX, CATALOG, SESSIONS, JOURNAL},
+}
+"""Damage of one file that shows in another, which the error then names."""
+
+
+def judge_error(error: MsgStoreError, paths: tuple[str, ...], name: str) -> None:
+    """Raises Wrong unless the error is of the right family and says where."""
+    if isinstance(error, CorruptRecord):
+        problem = _place_problem(
+            error.path, error.offset, error.stream_id, error.revision, error.position, paths
+        )
+    elif isinstance(error, CorruptStore):
+        problem = None if any(path in str(error) for path in paths) else "names no file"
+    elif isinstance(error, StoreUnavailable) and STORE_JSON in paths:
+        problem = None if error.exit_code == 5 else "has another exit code"
+    else:
+        problem = "is of the wrong family"
+    if problem:
+        raise Wrong(f"{name}: {type(error).__name__}: {error}: {problem}") from error
+
+
+def _judge_findings(findings: tuple[Finding, ...], paths: tuple[str, ...]) -> None:
+    problems = [
+        _place_problem(f.path, f.offset, f.stream_id, f.revision, f.position, paths)
+        for f in findings
+    ]
+    if all(problems):
+        raise Wrong(f"verify: {findings[0]}: {problems[0]}")
+
+
+def _place_problem(
+    path: str,
+    offset: int,
+    stream_id: str | None,
+    revision: int | None,
+    position: int | None,
+    paths: tuple[str, ...],
+) -> str | None:
+    named = {*paths}.union(*(ALSO_NAMED.get(one, ()) for one in paths))
+    if path not in named:
+        return "names another file"
+    if path.startswith("streams/"):
+        if stream_id is None:
+            return "names no stream"
+        if offset > 0 and (revision is None or position is None):
+            return "names no revision or no position"
+    if path == INDEX and offset > 0 and position is None:
+        return "names no position"
+    return None
+
+
+# ---------------------------------------------------------------- exceptions
+
+
+def seems_to_end(change: Change, sound: Files) -> bool:
+    """KNOWN GAP, until there is a witness of where each stream ends: a segment that is gone, or cut
+    exactly behind a record, makes its stream seem to end there (docs/guarantees.md)."""
+    return any(
+        path.startswith("streams/") and _is_beginning(change.files.get(path), sound.get(path))
+        for path in change.paths
+    )
+
+
+def _is_beginning(now: bytes | None, before: bytes | None) -> bool:
+    if now is None or before is None:
+        return before is not None
+    at = 0
+    while at < len(now) and frame_problem(now, at) is None:
+        at += frame_length(now, at)
+    return at == len(now) < len(before) and before.startswith(now)
+
+
+def is_cut_short(change: Change, store: Golden) -> bool:
+    """What cannot be told (rule R11): the last entry of the journal, which nothing else knows of, is
+    damaged; it looks like one that never got to the disk whole."""
+    if store.before is None or change.paths != (JOURNAL,):
+        return False
+    entry = slice(store.last_entry.start, store.last_entry.stop)
+    return change.files.get(JOURNAL, b"")[entry] != store.files[JOURNAL][entry]
