@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import resource
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -57,17 +57,18 @@ def flip_all(
     *,
     witness: bool = False,
     padding: bool = True,
-    views: Iterable[str] = VIEWS,
+    only: Sequence[str] = (),
 ) -> Counts:
     """All damage to one golden store; a share of it takes every `n`th case from the `i`th on.
 
     `witness`: a stream whose segment is gone or cut short is no exception any more. Without
-    `padding`, flips and cuts in the zeros of the journal are left out.
+    `padding`, flips and cuts in the zeros of the journal are left out. With `only`, those of all
+    other files are, and whole files too.
     """
     counts = Counts()
     with standing_still(name), bounded():
-        for view in views:
-            counts.add(_Bench(golden(name, view), witness).all(share, padding))
+        for view in VIEWS:
+            counts.add(_Bench(golden(name, view), witness).all(share, padding, only))
     return counts
 
 
@@ -128,9 +129,10 @@ class _Bench:
 
     # ------------------------------------------------------------ what is done to the store
 
-    def all(self, share: Share, padding: bool) -> Counts:
+    def all(self, share: Share, padding: bool, only: Sequence[str]) -> Counts:
         number = 0
-        for path, data in self.store.files.items():
+        for path in only or self.store.files:
+            data = self.store.files[path]
             is_read = self._is_read(path, len(data))
             end = len(data) if padding or path != JOURNAL else len(data.rstrip(b"\0"))
             for at in range(end):
@@ -147,7 +149,7 @@ class _Bench:
                     self.counts.cuts += 1
                     self._try(cut(self.store.files, path, size))
                 number += 1
-        for change in whole_files(self.store.files):
+        for change in () if only else whole_files(self.store.files):
             if number % share[1] == share[0]:
                 self.counts.files += 1
                 self._try(change)
@@ -329,21 +331,24 @@ def _is_within(path: str, folder: str) -> bool:
     return path.startswith(f"{folder}/") if folder else True
 
 
-def sample(name: str, seed: int, count: int) -> Counts:
-    """So many cases of each view by chance, none of them in the journal's zeros, and all files."""
+def sample(name: str, seed: int, count: int, file_share: Share) -> Counts:
+    """So many flips and cuts of each view by chance, none in the journal's zeros; a share of files."""
     counts = Counts()
     with standing_still(name), bounded():
         for view in VIEWS:
             bench = _Bench(golden(name, view), witness=False)
             chance = random.Random(f"{seed} {name} {view}")
             files = bench.store.files
-            places = [
-                (p, len(d.rstrip(b"\0")) if p == JOURNAL else len(d)) for p, d in files.items()
-            ]
+            ends = {p: len(d.rstrip(b"\0")) if p == JOURNAL else len(d) for p, d in files.items()}
             for _ in range(count):
-                path, size = chance.choice(places)
-                at = chance.randrange(size)
-                bench._try(flip(files, path, at, chance.randrange(8)))
-                bench._try(cut(files, path, at))
+                path = chance.choice([*ends])
+                bench.counts.bits += 1
+                bench._try(flip(files, path, chance.randrange(ends[path]), chance.randrange(8)))
+                bench.counts.cuts += 1
+                bench._try(cut(files, path, chance.randrange(ends[path])))
+            for number, change in enumerate(whole_files(files)):
+                if number % file_share[1] == file_share[0]:
+                    bench.counts.files += 1
+                    bench._try(change)
             counts.add(bench.counts)
     return counts
