@@ -60,7 +60,9 @@ def decode_identity(root: str, data: bytes, path: str = STORE_JSON) -> Identity:
         version = facts["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise CorruptRecord(path, 0, "is not what msgstore wrote") from None
-    if not is_ours or version != FORMAT_VERSION:
+    if not is_ours:
+        raise CorruptRecord(path, 0, "is not what msgstore wrote")
+    if version != FORMAT_VERSION:
         reason = f"has format version {version!s:.40}; this msgstore reads version {FORMAT_VERSION}"
         raise UnsupportedFormat(root, reason)
     store_uuid = parse_uuid(str(facts.get("uuid")))

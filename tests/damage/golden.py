@@ -1,4 +1,4 @@
-"""The golden stores in memory, in two views, and what is right of each."""
+"""The golden stores and a richer one in memory, in two views, and what is right of each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from golden.reading import all_of, to_text
-from golden.recipes import RECIPES
+from golden.recipes import RECIPES as GOLDEN_RECIPES
+from golden.recipes import Recipe, World
 from laboratory.bench import CHANCE, LaboratoryStore
 
 from damage.disk import Files, MemoryDisk
-from msgstore import FileMessageStore
+from msgstore import FileMessageStore, Message
 from msgstore.engine import opened
 from msgstore.engine.identity import new_token, read_identity
 from msgstore.format.hint import HINT_BYTES, decode_hint, encode_hint
@@ -31,6 +33,25 @@ Content = dict[str, Any]
 """All of a store, in the shape of the golden JSON."""
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 BOOT = "boot"
+
+
+def rich(world: World, path: Path) -> None:
+    """Several generations of the journal behind it: of what is in the files it holds the end only."""
+    with world.open(path) as store, store.session("run", {"host": "db-1"}):
+        for number in range(14):
+            world.pass_us(1_000)
+            store.save_message("long", Message("Grown", {"n": number, "text": "x" * 60}))
+            if number % 5 == 0:
+                store.save_messages("batch", [Message("Counted", {"n": n}) for n in range(3)])
+        with store.transaction() as transaction:
+            transaction.save_message("left", Message("Moved", correlation_id="corr-1"))
+            transaction.save_message("right", Message("Do", request_id="r-1"), None, "command")
+        store.activate_session(store.create_session("active"))
+        for number in range(4):
+            store.save_message("orders-1", Message("Step", {"n": number}, id=f"m-{number}"))
+
+
+RECIPES = {**GOLDEN_RECIPES, "rich": Recipe(rich, roll_bytes=512, checkpoint_bytes=6 * 1024)}
 
 VIEWS = ("running", "copied")
 """`running`: the hint is believed, as in the boot in which it was written. `copied`: it is not, and
@@ -82,21 +103,38 @@ class Golden:
 @cache
 def golden(name: str, view: str) -> Golden:
     """To be called while it is `standing_still`."""
-    folder = GOLDEN / name
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files, right = _made(name) if name not in GOLDEN_RECIPES else _stored(name)
     if view == "running":
         files[LOCK] = _believed_hint(files) + files[LOCK][HINT_BYTES:]
-    right = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     entry = _last_entry(files[JOURNAL])
     before = _without(files, entry, right) if RECIPES[name].is_cut_short else None
     seen = before if before and view == "running" else right
     found = Golden(name, view, files, seen, right, before, entry)
     assert to_text(all_of(open_store(found.disk()))) == to_text(seen)
     return found
+
+
+def _stored(name: str) -> tuple[Files, Content]:
+    text = (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
+    return _files(GOLDEN / name), json.loads(text)
+
+
+def _made(name: str) -> tuple[Files, Content]:
+    """A store that is made now; what is right is what it says of itself while nothing is damaged."""
+    CHANCE.restart(2)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        RECIPES[name].run(path)
+        files = _files(path)
+    return files, json.loads(to_text(all_of(open_store(MemoryDisk(files)))))
+
+
+def _files(folder: Path) -> Files:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _believed_hint(files: Files) -> bytes:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from golden.recipes import RECIPES
 
 from damage import torture
 from damage.changes import Change, cut, flip
-from damage.golden import Golden, golden, open_store, standing_still
+from damage.golden import RECIPES, Golden, golden, open_store, standing_still
 from damage.judging import seems_to_end
 from damage.torture import flip_all, sample
 from msgstore import CorruptRecord
