@@ -10,10 +10,11 @@ from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.counting import session_counts
 from msgstore.engine.failures import words
 from msgstore.engine.index import row_damage
-from msgstore.engine.journal import entries_of_generation, read_slots
+from msgstore.engine.journal import entries_of_generation, read_hint, read_slots
 from msgstore.engine.query import stretches
 from msgstore.engine.records import damaged
 from msgstore.engine.snapshot import Snapshot
+from msgstore.format.journal import ENTRIES_START, SLOT_STRIDE
 from msgstore.format.names import (
     CATALOG,
     INDEX,
@@ -118,12 +119,25 @@ class _Verification:
             self._found(error)
 
     def _journal(self) -> None:
+        """Whether the journal bears a replay: the machine will boot one day.
+
+        A writer may add to it meanwhile; who reads the hint first finds at least what that knows of.
+        """
         disk = self.snapshot.source.disk
-        slots = read_slots(disk)
+        hint, slots = read_hint(disk), read_slots(disk)
         if not slots:
             raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
-        for entry in entries_of_generation(disk, slots[-1]):
+        slot, end = slots[-1], ENTRIES_START
+        for entry in entries_of_generation(disk, slot):
             self.bytes_checked += entry.head.length
+            end = entry.end
+        if hint is None or hint.token != self.snapshot.source.token or read_slots(disk) != slots:
+            return  # another boot, or a checkpoint meanwhile
+        if hint.generation > slot.generation:
+            offset = hint.generation % 2 * SLOT_STRIDE
+            raise CorruptRecord(JOURNAL, offset, "the header of the present generation is damaged")
+        if hint.generation == slot.generation and end < hint.journal_end:
+            raise CorruptRecord(JOURNAL, end, "an entry that a recovery would need is damaged")
 
     def _catalog(self) -> None:
         snapshot = self.snapshot

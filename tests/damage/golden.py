@@ -93,8 +93,12 @@ class Golden:
     base: Content
     before: Content | None
     """What is there without the last entry of the journal; None unless only the journal has it."""
-    last_entry: range
-    """The bytes of the journal's last entry."""
+    entries: list[range]
+    """The bytes of each entry of the journal's present generation."""
+
+    @property
+    def last_entry(self) -> range:
+        return self.entries[-1]
 
     def disk(self) -> MemoryDisk:
         return MemoryDisk(self.files)
@@ -106,10 +110,10 @@ def golden(name: str, view: str) -> Golden:
     files, right = _made(name) if name not in GOLDEN_RECIPES else _stored(name)
     if view == "running":
         files[LOCK] = _believed_hint(files) + files[LOCK][HINT_BYTES:]
-    entry = _last_entry(files[JOURNAL])
-    before = _without(files, entry, right) if RECIPES[name].is_cut_short else None
+    entries = _entries(files[JOURNAL])
+    before = _without(files, entries[-1], right) if RECIPES[name].is_cut_short else None
     seen = before if before and view == "running" else right
-    found = Golden(name, view, files, seen, right, before, entry)
+    found = Golden(name, view, files, seen, right, before, entries)
     assert to_text(all_of(open_store(found.disk()))) == to_text(seen)
     return found
 
@@ -147,11 +151,13 @@ def _believed_hint(files: Files) -> bytes:
     return encode_hint(hint._replace(token=token))
 
 
-def _last_entry(journal: bytes) -> range:
+def _entries(journal: bytes) -> list[range]:
     """Of the present generation: from the first entry on, sequence numbers rise by one."""
-    at, last, found = ENTRIES_START, -1, range(0)
+    at, last = ENTRIES_START, -1
+    found = []
     while (head := decode_entry_head(journal[at:])) and last in (-1, head.sequence - 1):
-        found, last = range(at, at + head.length), head.sequence
+        found.append(range(at, at + head.length))
+        last = head.sequence
         at += head.length + -head.length % ENTRY_ALIGNMENT
     return found
 

@@ -137,5 +137,19 @@ def is_cut_short(change: Change, store: Golden) -> bool:
     damaged; it looks like one that never got to the disk whole."""
     if store.before is None or change.paths != (JOURNAL,):
         return False
-    entry = slice(store.last_entry.start, store.last_entry.stop)
-    return change.files.get(JOURNAL, b"")[entry] != store.files[JOURNAL][entry]
+    return _is_changed(change, store, store.last_entry)
+
+
+def _is_changed(change: Change, store: Golden, entry: range) -> bool:
+    part = slice(entry.start, entry.stop)
+    return change.files.get(JOURNAL, b"")[part] != store.files[JOURNAL][part]
+
+
+def must_be_found(change: Change, store: Golden) -> bool:
+    """An entry that a recovery would need is damaged: `verify` says so, though all can be read."""
+    known = store.entries[:-1] if store.before is not None else store.entries
+    return (
+        store.view == "running"
+        and change.paths == (JOURNAL,)
+        and any(_is_changed(change, store, entry) for entry in known)
+    )

@@ -11,9 +11,9 @@ from damage.changes import Change, cut, flip
 from damage.golden import RECIPES, Golden, golden, open_store, standing_still
 from damage.judging import seems_to_end
 from damage.torture import flip_all, sample
-from msgstore import CorruptRecord
+from msgstore import CorruptRecord, FileMessageStore, Message
 from msgstore.format.frame import frame_length
-from msgstore.format.names import CATALOG, INDEX, STORE_JSON, segment_path
+from msgstore.format.names import CATALOG, INDEX, JOURNAL, STORE_JSON, segment_path
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -41,7 +41,7 @@ def rolled() -> Iterator[Golden]:
         yield golden("rolled", "running")
 
 
-def damaged(store: Golden, change: Change) -> object:
+def damaged(store: Golden, change: Change) -> FileMessageStore:
     return open_store(torture.MemoryDisk(change.files))
 
 
@@ -102,6 +102,31 @@ def test_an_index_cut_behind_a_checkpoint() -> None:
         with pytest.raises(CorruptRecord) as caught:
             damaged(store, cut(store.files, INDEX, 1053))
     assert (caught.value.path, caught.value.offset, caught.value.position) == (INDEX, 960, 10)
+
+
+def test_an_entry_of_the_journal_that_a_recovery_would_need(rolled: Golden) -> None:
+    """Everything can be read, and `verify` says which entry will stop the recovery after a boot."""
+    journal = rolled.files[JOURNAL]
+    starts = [at for at in range(8192, len(journal), 512) if journal[at : at + 4] == b"MSJE"]
+    assert len(starts) == 33
+    for start in starts:
+        for at in (start, start + 100):
+            store = damaged(rolled, flip(rolled.files, JOURNAL, at, 2))
+            assert len(list(store.get_all_messages())) == 44
+            [finding] = store.verify().findings
+            assert (finding.path, finding.offset) == (JOURNAL, start)
+
+
+def test_the_present_header_of_the_journal() -> None:
+    """The older one must not pass for it: `verify` finds that it is damaged, and a save refuses."""
+    with standing_still("stale"):
+        store = golden("stale", "running")
+        opened = damaged(store, flip(store.files, JOURNAL, 4096 + 20, 0))
+        assert len(list(opened.get_all_messages())) == 20
+        [finding] = opened.verify().findings
+        assert (finding.path, finding.offset) == (JOURNAL, 4096)
+        with pytest.raises(CorruptRecord):
+            opened.save_message("long", Message("More"))
 
 
 # ---------------------------------------------------------------- the tests themselves

@@ -20,7 +20,7 @@ from types import FrameType
 from damage.changes import Change, cut, flip, whole_files
 from damage.disk import Files, MemoryDisk, Trace
 from damage.golden import VIEWS, Content, Golden, golden, open_store, standing_still
-from damage.judging import Told, Wrong, ask, is_cut_short, judge_error, seems_to_end
+from damage.judging import Told, Wrong, ask, is_cut_short, judge_error, must_be_found, seems_to_end
 from damage.readings import Reading, readings, saves
 from msgstore import FileMessageStore, MsgStoreError
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, segment_path
@@ -277,8 +277,8 @@ class _Bench:
                 if not (is_gap and one.of_stream):
                     raise
                 excused = True
-        if told and sound:
-            raise Wrong("verify finds nothing, and something cannot be read")
+        if sound and (told or must_be_found(change, self.store)):
+            raise Wrong("verify finds nothing")
         return excused
 
     def _save_all(
