@@ -132,6 +132,13 @@ def _is_beginning(now: bytes | None, before: bytes | None) -> bool:
     return at == len(now) < len(before) and before.startswith(now)
 
 
+def is_made_anew(change: Change, store: Golden) -> bool:
+    """A folder without a `store.json` is no store yet (docs/format.md); where it holds no message and
+    no session, a save makes the store that somebody was about to make."""
+    is_empty = not store.right["messages"] and not store.right["sessions"]
+    return is_empty and STORE_JSON not in change.files
+
+
 def is_cut_short(change: Change, store: Golden) -> bool:
     """What cannot be told (rule R11): the last entry of the journal, which nothing else knows of, is
     damaged; it looks like one that never got to the disk whole."""

@@ -15,11 +15,13 @@ from msgstore import CorruptRecord, FileMessageStore, Message
 from msgstore.format.frame import frame_length
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, STORE_JSON, segment_path
 
+LARGE = ("mixed", "rolled", "rich", "stale")
+
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_share(name: str) -> None:
     """Flips, cuts and files by chance: the right answer, or an error that says where."""
-    counts = sample(name, seed=1, count=150, file_share=(0, 1 if name == "one-message" else 23))
+    counts = sample(name, seed=1, count=150, file_share=(0, 23 if name in LARGE else 1))
     assert counts.violations == []
     assert counts.bits == counts.cuts == 300
     assert counts.files > 0
