@@ -285,10 +285,7 @@ class FileMessageStore(LocalSessions, BaseStore):
     def fingerprint(self, position: int) -> str | None:
         """What tells the message at `position` from any that may come to stand there, or None."""
         snapshot = self._snapshot()
-        if snapshot is None or not 1 <= position <= snapshot.rows:
-            return None
-        row = snapshot.source.index.row(position)
-        return f"{row.record_crc:08x}{row.time_us:x}"
+        return snapshot.fingerprint(position) if snapshot else None
 
     def verify(self, stream_id: str | None = None, quick: bool = False) -> VerifyReport:
         """Checks all that is stored, or one stream; `quick` leaves the records unread.

@@ -144,6 +144,13 @@ class RealDisk:
             return _NOTHING
 
     def read(self, path: str, offset: int, size: int) -> bytes:
+        try:
+            return self._read(path, offset, size)
+        except OSError as error:  # of an open file, whose name the system leaves out
+            error.filename = error.filename or self._prefix + path
+            raise
+
+    def _read(self, path: str, offset: int, size: int) -> bytes:
         file = self._open(path)
         if size > _TRUSTED_READ_BYTES or offset > _OFFSET_MAX:
             size = min(size, os.lseek(file.fd, 0, os.SEEK_END) - offset)

@@ -44,6 +44,11 @@ def rows_decide(wanted: MessageFilter) -> bool:
 
 def count_rows(snapshot: Snapshot, wanted: MessageFilter) -> int:
     """How many messages match a filter of which `rows_decide` is true."""
+    with snapshot.source.reading():
+        return _count_rows(snapshot, wanted)
+
+
+def _count_rows(snapshot: Snapshot, wanted: MessageFilter) -> int:
     sieve = make_sieve(snapshot, wanted)
     if sieve is None:
         return 0
@@ -61,6 +66,16 @@ def count_rows_by(
     zone: tzinfo,
 ) -> Counter[str]:
     """Counts per group of the messages that match a filter of which `rows_decide` is true."""
+    with snapshot.source.reading():
+        return _count_rows_by(snapshot, group, wanted, zone)
+
+
+def _count_rows_by(
+    snapshot: Snapshot,
+    group: Literal["type", "stream", "session", "kind", "hour", "day"],
+    wanted: MessageFilter,
+    zone: tzinfo,
+) -> Counter[str]:
     sieve = make_sieve(snapshot, wanted)
     raw: Counter[int] = Counter()
     examples: dict[int, int] = {}
@@ -155,8 +170,9 @@ def _final(session: Session) -> tuple[int, int, int]:
 
 def session_infos(snapshot: Snapshot, sessions: Sequence[Session]) -> list[SessionInfo]:
     """Sessions with their counts as of the snapshot."""
-    counts = session_counts(snapshot, sessions)
-    return [_session_info(snapshot, session, *counts[session.number]) for session in sessions]
+    with snapshot.source.reading():
+        counts = session_counts(snapshot, sessions)
+        return [_session_info(snapshot, session, *counts[session.number]) for session in sessions]
 
 
 def _session_info(

@@ -17,14 +17,14 @@ def unavailable(path: str, error: OSError) -> StoreUnavailable:
         return ReadOnlyStore(path, f"cannot be written: {words(error)}")
     if planted := _planted(path, error):
         return planted
-    return WriteFailed(path, f"the write failed: {words(error)}")
+    return WriteFailed(path, f"the write failed: {words_and_file(error)}")
 
 
 def unreadable(path: str, error: OSError) -> StoreUnavailable:
     """The error to raise for a read of the store at `path` that failed."""
     if planted := _planted(path, error):
         return planted
-    return StoreUnavailable(path, f"cannot be read: {words(error)}")
+    return StoreUnavailable(path, f"cannot be read: {words_and_file(error)}")
 
 
 def _planted(path: str, error: OSError) -> StoreUnavailable | None:
@@ -42,3 +42,7 @@ def _planted(path: str, error: OSError) -> StoreUnavailable | None:
 
 def words(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def words_and_file(error: OSError) -> str:
+    return f"{words(error)} ({error.filename})" if error.filename else words(error)

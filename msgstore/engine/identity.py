@@ -61,7 +61,9 @@ def decode_identity(root: str, data: bytes, path: str = STORE_JSON) -> Identity:
         version = facts["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise CorruptRecord(path, 0, "is not what msgstore wrote") from None
-    if not is_ours or type(version) is not int or version != FORMAT_VERSION:
+    if not is_ours:
+        raise CorruptRecord(path, 0, "is not what msgstore wrote")
+    if type(version) is not int or version != FORMAT_VERSION:
         reason = (
             f"has format version {excerpt(version)}; this msgstore reads version {FORMAT_VERSION}"
         )

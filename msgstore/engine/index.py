@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgstore.disk.files import Disk
 from msgstore.format.names import INDEX
@@ -63,20 +63,22 @@ class Index:
         return window
 
     def first_of(
-        self, stream: int, after: int, rows: int, segment: int | None = None
+        self,
+        stream: int,
+        after: int,
+        rows: int,
+        is_wanted: Callable[[Row], bool] = lambda row: True,
     ) -> tuple[int, Row] | None:
-        """The stream's first row behind position `after`, among the first `rows`: by scanning.
+        """The stream's first row behind position `after`, among the first `rows`, that is wanted.
 
-        A stream is named by its reference; with `segment` only its records there count. For when a
-        segment is not what it should be. Raises CorruptRecord.
+        A stream is named by its reference. Scans the index: for when a segment is not what it should
+        be. Raises CorruptRecord.
         """
         for start in range(after + 1, rows + 1, _FIND_WINDOW_ROWS):
             window = self.checked_window(start, min(_FIND_WINDOW_ROWS, rows + 1 - start))
             for at, found in enumerate(column_32(window, STREAM_WORD)):
-                if found == stream:
-                    row = self.row(start + at)
-                    if segment in (None, row.segment):
-                        return start + at, row
+                if found == stream and is_wanted(row := self.row(start + at)):
+                    return start + at, row
         return None
 
     def last_of(self, stream: int, rows: int) -> int:

@@ -13,6 +13,7 @@ from msgstore.format.journal import (
     ENTRIES_START,
     ENTRY_ALIGNMENT,
     ENTRY_HEAD_BYTES,
+    ENTRY_MAGIC,
     GENERATION_BYTES_MAX,
     JOURNAL_BYTES_MAX,
     SLOT_BYTES,
@@ -38,6 +39,7 @@ assert JOURNAL_BYTES_CHECKPOINT < GENERATION_BYTES_MAX
 _IN_VAIN_TIMES_MAX = 16
 _ZEROS_AT_ONCE = 1024 * 1024
 _SCAN_BYTES = 1024 * 1024
+_ENTRY_START = ENTRY_MAGIC.to_bytes(4, "little")
 
 
 class Tail(NamedTuple):
@@ -159,7 +161,7 @@ def stray_entries(
     in_vain_bytes = 0
     while offset < size:
         window = disk.read(JOURNAL, offset, _SCAN_BYTES)
-        for at in range(0, len(window), ENTRY_ALIGNMENT):
+        for at in _entry_starts(window):
             head = decode_entry_head(window[at : at + ENTRY_HEAD_BYTES])
             if head is None or not is_wanted(head):
                 continue
@@ -170,6 +172,15 @@ def stray_entries(
             if in_vain_bytes > _IN_VAIN_TIMES_MAX * size:
                 raise CorruptRecord(JOURNAL, offset + at, "the journal is full of broken entries")
         offset += _SCAN_BYTES
+
+
+def _entry_starts(window: bytes) -> Iterator[int]:
+    """Where in a window of sectors one begins as an entry does; most of a journal is zeros."""
+    at = window.find(_ENTRY_START)
+    while at >= 0:
+        if at % ENTRY_ALIGNMENT == 0:
+            yield at
+        at = window.find(_ENTRY_START, at + 1)
 
 
 def make_room(disk: Disk, end: int) -> bool:

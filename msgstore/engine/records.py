@@ -73,9 +73,9 @@ class Records:
     def stretches(self, located: Sequence[Located]) -> Iterator[Stretch]:
         """The records as they stand in the segments, by place. Raises CorruptRecord."""
         for stretch in _stretches(located, gap_bytes_max=0):
-            first, last = stretch[0][1], stretch[-1][1]
-            path, stream_id = self._place(first)
-            data = self._read(path, first.offset, last.offset + last.length - first.offset)
+            first = stretch[0][1]
+            path, stream_id = self._place(stretch[0])
+            data = self._read_all(path, stretch, stream_id)
             for position, row in stretch:
                 start = row.offset - first.offset
                 check_record(data[start : start + row.length], position, row, stream_id)
@@ -84,12 +84,11 @@ class Records:
     def _read_stretch(
         self, stretch: list[Located], frames: dict[int, tuple[memoryview, str]]
     ) -> None:
-        first, last = stretch[0][1], stretch[-1][1]
-        path, stream_id = self._place(first)
+        first = stretch[0][1]
+        path, stream_id = self._place(stretch[0])
         if len(stretch) == 1:
             self._look_first(path, *stretch[0], stream_id)
-        end = last.offset + last.length
-        buffer = self._read(path, first.offset, end - first.offset)
+        buffer = self._read_all(path, stretch, stream_id)
         for position, row in stretch:
             start = row.offset - first.offset
             frames[position] = (buffer[start : start + row.length], stream_id)
@@ -108,9 +107,21 @@ class Records:
         ):
             raise damaged(position, row, stream_id, "the index means another record")
 
-    def _place(self, row: Row) -> tuple[str, str]:
-        stream_id = self._catalog.stream_id(row.stream)
+    def _place(self, one: Located) -> tuple[str, str]:
+        position, row = one
+        try:
+            stream_id = self._catalog.stream_id(row.stream)
+        except CorruptRecord as error:
+            raise located(error, position, row) from None
         return segment_path(stream_id, row.segment), stream_id
+
+    def _read_all(self, path: str, stretch: list[Located], stream_id: str) -> memoryview:
+        """The bytes from the first record of a stretch to the end of the last."""
+        first, last = stretch[0][1], stretch[-1][1]
+        try:
+            return self._read(path, first.offset, last.offset + last.length - first.offset)
+        except CorruptRecord as error:
+            raise located(error, *stretch[0], stream_id) from None
 
     def _read(self, path: str, offset: int, size: int) -> memoryview:
         try:

@@ -237,7 +237,8 @@ def _refuse_newer_entries(disk: Disk, slot: Slot) -> None:
 def _refuse_damaged_base(disk: Disk, slot: Slot) -> None:
     if disk.size(INDEX) < (slot.rows + 1) * ROW_BYTES:
         reason = f"the index is shorter than the {slot.rows} rows of the last checkpoint"
-        raise CorruptRecord(INDEX, max(0, disk.size(INDEX)), reason)
+        missing = Index(disk).row_count() + 1
+        raise CorruptRecord(INDEX, missing * ROW_BYTES, reason, position=missing)
     if slot.rows:
         offset = slot.rows * ROW_BYTES
         if Index(disk).read(slot.rows) is None or (

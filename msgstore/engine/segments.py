@@ -6,6 +6,7 @@ A record in a segment counts only if its index row points back to it; see docs/f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgstore.disk.files import Disk
@@ -33,7 +34,8 @@ _WINDOW_BYTES = 256 * 1024
 _PROBE_BYTES = 64 * 1024
 _HEADER_BYTES_MAX = 2048
 RECORD_BYTES_MAX = MESSAGE_BYTES_MAX + 4096
-_RECORD_START = b"\xdc\x00\x10\xce"
+_RECORD_START = bytes((0xDC, 0, RECORD_ELEMENTS, 0xCE))
+_MISPLACED = "the stream's records are not where they belong"
 
 
 class StreamHead(NamedTuple):
@@ -168,7 +170,7 @@ class Segments:
         then a row accounts for it, which may be damaged too.
         """
         last = None
-        for offset, frame in self._walk(segment_path(stream_id, segment), 0, size):
+        for offset, frame in self._walk_own(stream_id, segment, size):
             if offset:  # the first frame is the segment's header
                 head = decode_head(frame)
                 if head is not None and head.position > rows:
@@ -180,10 +182,18 @@ class Segments:
         stream = last.row.stream if last else self._ends.reference_of(stream_id, rows)
         if stream is not None:
             after = last.head.position if last else 0
-            lost = self._index.first_of(stream, after, rows, segment)
+            lost = self._index.first_of(stream, after, rows, lambda row: row.segment == segment)
             if lost is not None:
                 raise self._missing(stream_id, lost)
         return last
+
+    def _walk_own(
+        self, stream_id: str, segment: int, size: int
+    ) -> Iterator[tuple[int, memoryview]]:
+        """The whole frames at the front of a segment; none where its header is not its own."""
+        with suppress(CorruptRecord):
+            self.check_header(stream_id, segment)
+            yield from self._walk(segment_path(stream_id, segment), 0, size)
 
     def row_pointing_at(self, segment: int, offset: int, head: RecordHead) -> Row | None:
         """The index row of this record, if it points back to this very place."""
@@ -225,19 +235,37 @@ class Segments:
         Raises CorruptRecord for a frame that is damaged, missing or out of order.
         """
         expected, step = (last, -1) if backwards else (first, 1)
-        for frame in self._frames(head, first, last, backwards):
-            if record_revision(frame) != expected:
-                raise self.lost(head.stream_id, expected)
-            yield frame
-            if expected == (first if backwards else last):
-                return
-            expected += step
-        raise self.lost(head.stream_id, expected)
+        try:
+            for path, offset, frame in self._frames(head, first, last, backwards):
+                if record_revision(frame) != expected:
+                    raise CorruptRecord(path, offset, _MISPLACED)
+                yield frame
+                if expected == (first if backwards else last):
+                    return
+                expected += step
+        except CorruptRecord as error:
+            raise self._placed(error, head, expected) from None
+        raise self._placed(self.lost(head.stream_id, expected), head, expected)
+
+    def _placed(self, error: CorruptRecord, head: StreamHead, revision: int) -> CorruptRecord:
+        """The same damage with all that is known of the message that should be there."""
+        found = None
+        with suppress(CorruptRecord):  # its row is damaged as well, or one before it
+            found = self._index.first_of(
+                head.row.stream, 0, head.position, lambda row: row.revision == revision
+            )
+        return CorruptRecord(
+            error.path,
+            error.offset,
+            error.problem,
+            stream_id=head.stream_id,
+            revision=revision,
+            position=found and found[0],
+        )
 
     def lost(self, stream_id: str, revision: int) -> CorruptRecord:
         """The error for a revision that should be there."""
-        reason = "the stream's records are not where they belong"
-        return self.damaged(stream_id, revision, reason)
+        return self.damaged(stream_id, revision, _MISPLACED)
 
     def damaged(self, stream_id: str, revision: int, reason: str) -> CorruptRecord:
         path = segment_path(stream_id, 0)
@@ -245,21 +273,23 @@ class Segments:
 
     def _frames(
         self, head: StreamHead, first: int, last: int, backwards: bool
-    ) -> Iterator[memoryview]:
+    ) -> Iterator[tuple[str, int, memoryview]]:
+        """Path, offset and bytes of the records between two revisions, and of some behind them."""
         start_segment = self._segment_of(head, last if backwards else first)
         if backwards:
             for segment in range(start_segment, -1, -1):
                 path, end = self._extent(head, segment)
                 if segment == start_segment and last < head.revision:
                     end = self._end_of_revision(head, segment, end, last)
-                yield from self._walk_back(path, end)
+                for offset, frame in self._walk_back(path, end):
+                    yield path, offset, frame
             return
         for segment in range(start_segment, head.segment + 1):
             path, end = self._extent(head, segment)
             start = self._offset_of(head, segment, end, first) if segment == start_segment else 0
-            for _, frame in self._walk(path, start, end, strict=True):
+            for offset, frame in self._walk(path, start, end, strict=True):
                 if is_record(frame):
-                    yield frame
+                    yield path, offset, frame
 
     def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
         path = segment_path(head.stream_id, segment)
@@ -357,18 +387,17 @@ class Segments:
             if at:
                 window_bytes = _WINDOW_BYTES
             elif problem == "cut" and len(window) == window_bytes < RECORD_BYTES_MAX:
-                window_bytes = min(RECORD_BYTES_MAX, self._length_at(window))
+                window_bytes = min(RECORD_BYTES_MAX, max(2 * _WINDOW_BYTES, frame_length(window)))
             else:
                 if strict:
                     raise CorruptRecord(path, start, problem or "cut")
                 return
 
-    def _length_at(self, window: memoryview) -> int:
-        """How much must be read to hold the first frame of `window`."""
-        return max(2 * _WINDOW_BYTES, frame_length(window))
+    def _walk_back(self, path: str, end: int) -> Iterator[tuple[int, memoryview]]:
+        """Offset and bytes of the records that end at `end` and before it, last first.
 
-    def _walk_back(self, path: str, end: int) -> Iterator[memoryview]:
-        """The record frames that end at `end` and before it, last first. Raises CorruptRecord."""
+        Raises CorruptRecord.
+        """
         window_bytes = _WINDOW_BYTES
         while end > 0:
             start = max(0, end - window_bytes)
@@ -382,7 +411,7 @@ class Segments:
                 at -= length
                 frame = window[at : at + length]
                 if is_record(frame):
-                    yield frame
+                    yield start + at, frame
             if at == len(window):
                 if length is None or length > min(end, RECORD_BYTES_MAX) or length <= len(window):
                     raise CorruptRecord(path, end, "no record ends here")
@@ -390,6 +419,3 @@ class Segments:
             else:
                 window_bytes = _WINDOW_BYTES
             end = start + at
-
-
-assert RECORD_ELEMENTS == 16, "the record's first bytes are searched for"

@@ -110,7 +110,8 @@ class Snapshot(NamedTuple):
 
     @property
     def sessions(self) -> SessionLog:
-        return self.source.sessions(self.sessions_end)
+        with self.source.reading():
+            return self.source.sessions(self.sessions_end)
 
     @property
     def catalog_end(self) -> int:
@@ -139,8 +140,9 @@ class Snapshot(NamedTuple):
                 yield stored
 
     def stream_info(self, stream_id: str) -> StreamInfo | None:
-        first = next(self.read_stream(stream_id, 0, 0, backwards=False), None)
-        return None if first is None else self._stream_info(stream_id, first.position)
+        with self.source.reading():
+            first = next(self.read_stream(stream_id, 0, 0, backwards=False), None)
+            return None if first is None else self._stream_info(stream_id, first.position)
 
     def streams(self) -> Iterator[StreamInfo]:
         """Every stream, in the order of creation."""
@@ -165,6 +167,10 @@ class Snapshot(NamedTuple):
 
     def stats(self) -> StoreStats:
         """Totals; they stand in the last row and in the last session event."""
+        with self.source.reading():
+            return self._stats()
+
+    def _stats(self) -> StoreStats:
         index = self.source.index
         event = last_event(self.source.disk, self.sessions_end)
         sessions = event.total if event else 0
@@ -186,5 +192,14 @@ class Snapshot(NamedTuple):
 
     def active_session(self) -> str | None:
         """The store's active session: one look at the end of the log."""
-        event = last_event(self.source.disk, self.sessions_end)
-        return event.active_id if event else None
+        with self.source.reading():
+            event = last_event(self.source.disk, self.sessions_end)
+            return event.active_id if event else None
+
+    def fingerprint(self, position: int) -> str | None:
+        """What tells a message from any other that may come to stand at its position."""
+        if not 1 <= position <= self.rows:
+            return None
+        with self.source.reading():
+            row = self.source.index.row(position)
+            return f"{row.record_crc:08x}{row.time_us:x}"

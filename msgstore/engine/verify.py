@@ -10,11 +10,12 @@ from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.counting import session_counts
 from msgstore.engine.failures import words
 from msgstore.engine.index import row_damage
-from msgstore.engine.journal import entries_of_generation, read_slots
+from msgstore.engine.journal import entries_of_generation, read_hint, read_slots
 from msgstore.engine.query import stretches
 from msgstore.engine.records import damaged
 from msgstore.engine.segments import StreamHead
 from msgstore.engine.snapshot import Snapshot
+from msgstore.format.journal import ENTRIES_START, SLOT_STRIDE
 from msgstore.format.names import (
     CATALOG,
     INDEX,
@@ -64,6 +65,8 @@ class _Stream:
     next_revision: int = 0
     segment: int = 0
     end: int = 0
+    full: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Where each full segment ends, and revision and position of the message that follows."""
 
 
 @dataclass(slots=True)
@@ -150,12 +153,25 @@ class _Verification:
                 self.bytes_checked += ROW_BYTES
 
     def _journal(self) -> None:
+        """Whether the journal bears a replay: the machine will boot one day.
+
+        A writer may add to it meanwhile; who reads the hint first finds at least what that knows of.
+        """
         disk = self.snapshot.source.disk
-        slots = read_slots(disk)
+        hint, slots = read_hint(disk), read_slots(disk)
         if not slots:
             raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
-        for entry in entries_of_generation(disk, slots[-1]):
+        slot, end = slots[-1], ENTRIES_START
+        for entry in entries_of_generation(disk, slot):
             self.bytes_checked += entry.head.length
+            end = entry.end
+        if hint is None or hint.token != self.snapshot.source.token or read_slots(disk) != slots:
+            return  # another boot, or a checkpoint meanwhile
+        if hint.generation > slot.generation:
+            offset = hint.generation % 2 * SLOT_STRIDE
+            raise CorruptRecord(JOURNAL, offset, "the header of the present generation is damaged")
+        if hint.generation == slot.generation and end < hint.journal_end:
+            raise CorruptRecord(JOURNAL, end, "an entry that a recovery would need is damaged")
 
     def _catalog(self) -> None:
         snapshot = self.snapshot
@@ -222,6 +238,8 @@ class _Verification:
                 problems.append("the total of commands does not continue")
             if row.ordinal != (before.ordinal + 1 if before.ordinal + 1 < before.batch_rows else 0):
                 problems.append("its commit is not whole")
+        if row.segment != stream.segment and row.revision == stream.next_revision:
+            stream.full[stream.segment] = (stream.end, row.revision, position)
         stream.next_revision = row.revision + 1
         stream.segment, stream.end = row.segment, row.offset + row.length
         self._previous = row
@@ -286,6 +304,7 @@ class _Verification:
                 expected[segment_path(stream_id, segment)] = (
                     stream.end if segment == stream.segment else None
                 )
+            self._full_segments(stream_id, stream)
         unknown = longer = 0
         for folder in source.disk.list(STREAMS):
             for name in source.disk.list(f"{STREAMS}/{folder}"):
@@ -302,6 +321,15 @@ class _Verification:
             self.notes.append(
                 f"{longer} segments go on behind their last message (saved meanwhile?)"
             )
+
+    def _full_segments(self, stream_id: str, stream: _Stream) -> None:
+        """Who reads a stream from one segment to the next stumbles over what stands between them."""
+        for segment, (end, revision, position) in stream.full.items():
+            path = segment_path(stream_id, segment)
+            if self.snapshot.source.disk.size(path) > end:
+                place = {"revision": revision, "position": position}
+                reason = "the segment goes on behind its last record"
+                self._found(CorruptRecord(path, end, reason, stream_id=stream_id, **place))
 
     def _sessions(self) -> None:
         snapshot = self.snapshot

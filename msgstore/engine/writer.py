@@ -23,7 +23,7 @@ from msgstore.engine.commit import (
     build_commit,
 )
 from msgstore.engine.create import create, is_resetting, reset
-from msgstore.engine.failures import NO_ROOM, unavailable, words
+from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
 from msgstore.engine.identity import Durability
 from msgstore.engine.journal import (
     JOURNAL_BYTES_CHECKPOINT,
@@ -445,7 +445,9 @@ class Writer:
     def _stands_or_not(self, error: BaseException) -> None:
         """The entry is in the journal: the next writer, and that may be this one, settles it."""
         if isinstance(error, OSError):
-            reason = f"{words(error)}; whether the save stands is settled by the next writer"
+            reason = (
+                f"{words_and_file(error)}; whether the save stands is settled by the next writer"
+            )
             raise OutcomeUnknown(self._disk.root, reason) from error
 
     def _fail(self, reason: str) -> None:

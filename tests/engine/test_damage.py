@@ -241,6 +241,7 @@ def test_a_copied_store(path: Path, tmp_path: Path) -> None:
         (b"", CorruptStore),
         (b"[]", CorruptStore),
         (b'{"format": "other"}', CorruptStore),
+        (b'{"format": "msgstorf", "version": 1, "uuid": "x"}', CorruptStore),
         (b'{"format": "msgstore", "version": 2}', UnsupportedFormat),
         (b'{"format": "msgstore", "version": 1, "uuid": "x"}', CorruptStore),
     ],
