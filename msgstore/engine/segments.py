@@ -249,6 +249,8 @@ class Segments:
 
     def _placed(self, error: CorruptRecord, head: StreamHead, revision: int) -> CorruptRecord:
         """The same damage with all that is known of the message that should be there."""
+        if error.stream_id is not None and error.revision is None:
+            return error  # of a segment's header: of no message alone
         found = None
         with suppress(CorruptRecord):  # its row is damaged as well, or one before it
             found = self._index.first_of(
