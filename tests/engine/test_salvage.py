@@ -273,7 +273,7 @@ def test_times(damaged: Damaged, told: list[CorruptRecord]) -> None:
 def test_the_catalog(damaged: Damaged, told: list[CorruptRecord], wanted: MessageFilter) -> None:
     """A damaged catalog costs the stream that it hits, by position; not by its own name."""
     content = (damaged.path / "catalog").read_bytes()
-    flip(damaged.path / "catalog", content.index(b"b", 40))
+    flip(damaged.path / "catalog", content.index(b"\xa1b", 56) + 1)
     everything = wanted == MessageFilter()
     found = by_position(damaged, told, wanted)
     assert found == [m for m in damaged.messages if everything and m.stream_id != "b"] or (
