@@ -294,11 +294,12 @@ class Segments:
                     yield path, offset, frame
 
     def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
+        """Path and end of a segment that is the stream's own; that of `head` was seen to be."""
         path = segment_path(head.stream_id, segment)
-        end = head.end if segment == head.segment else self._disk.size(path)
-        if end < 0:
-            raise CorruptRecord(path, 0, "the segment is missing", stream_id=head.stream_id)
-        return path, end
+        if segment == head.segment:
+            return path, head.end
+        self.check_header(head.stream_id, segment)
+        return path, self._disk.size(path)
 
     def _segment_of(self, head: StreamHead, revision: int) -> int:
         """The segment that holds a revision: by bisection over the headers."""

@@ -86,6 +86,17 @@ def test_another_file_in_place_of_a_segment(rolled: Golden) -> None:
         store.get_stream_info("short")
 
 
+@pytest.mark.parametrize("direction", ["forwards", "backwards"])
+def test_the_segment_of_another_stream_in_the_middle_of_one(rolled: Golden, direction: str) -> None:
+    """Revisions that follow each other are not enough: each segment says whose it is."""
+    middle, other = segment_path("long", 2), segment_path("batch", 1)
+    files = {**rolled.files, middle: rolled.files[other]}
+    store = damaged(rolled, Change("", (middle,), files))
+    with pytest.raises(CorruptRecord, match="belongs elsewhere") as caught:
+        list(store.get_messages("long", direction=direction))
+    assert caught.value.path == middle
+
+
 def test_a_segment_that_is_gone_says_whose(rolled: Golden) -> None:
     """Reading by position tells which message is missed first."""
     path = segment_path("long", 0)

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.table import Table
 
-from torture.parts import COUNTED, MUTANTS, Outcome, Plan, Task, tasks
+from torture.parts import COUNTED, MUTANTS, Outcome, Plan, Task, tasks, timed
 
 PARTS = (
     *("crashes", "wandering", "refusals", "rot", "damage"),
@@ -63,7 +63,7 @@ def run(chosen: Sequence[Task], jobs: int) -> dict[str, Part]:
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), max_tasks_per_child=1
     ) as processes:
-        waiting = {processes.submit(_timed, task): task for task in chosen}
+        waiting = {processes.submit(timed, task): task for task in chosen}
         for done, future in enumerate(as_completed(waiting), 1):
             part = waiting[future].part
             outcome, seconds = future.result()
@@ -72,15 +72,6 @@ def run(chosen: Sequence[Task], jobs: int) -> dict[str, Part]:
                 print(f"VIOLATION in {part}: {violation[:400]}", file=sys.stderr, flush=True)
             print(f"{done:>4} of {len(chosen)}  {part}  {seconds:.0f} s", file=sys.stderr)
     return parts
-
-
-def _timed(task: Task) -> tuple[Outcome, float]:
-    start = time.monotonic()
-    try:
-        outcome = task.work()
-    except Exception as error:  # a laboratory that breaks has shown nothing, and must be looked at
-        outcome = Outcome(violations=[f"{task.part} broke: {error!r}"])
-    return outcome, time.monotonic() - start
 
 
 # ---------------------------------------------------------------- what is shown
