@@ -20,11 +20,11 @@ _WHAT = "`save -` of {:,} lines, {:,} streams"
 
 
 def save_lines(store: Path, lines: Path) -> float:
-    return run([msgstore_command(), "--store", store, "save", "-", "-q"], stdin=lines).wall_s
+    return run(msgstore_command(store, "save", "-", "-q"), stdin=lines).wall_s
 
 
 def load_lines(database: Path, lines: Path) -> float:
-    return run([sys.executable, sqlite_peer.__file__, lines, database]).wall_s
+    return run([sys.executable, sqlite_peer.__file__, str(lines), str(database)]).wall_s
 
 
 def ingest(bench: Bench, streams: int, target: Target, *, others: bool) -> Iterator[Figure]:
@@ -49,13 +49,14 @@ def ingest(bench: Bench, streams: int, target: Target, *, others: bool) -> Itera
 
 def other_sides(bench: Bench, lines: Path) -> dict[str, Callable[[], float]]:
     sides: dict[str, Callable[[], float]] = {}
-    other = bench.scratch / "other.db"
     if tool := sqlite_utils(bench):
-        insert = [tool, "insert", str(other), "m", "-", "--nl"]
-        settled(other)
-        sides["`sqlite-utils insert --nl`, no index"] = lambda: (
-            settled(other) and run(insert, stdin=lines).wall_s
-        )
+        database = bench.scratch / "other.db"
+
+        def insert() -> float:
+            command = [tool, "insert", str(settled(database)), "m", "-", "--nl"]
+            return run(command, stdin=lines).wall_s
+
+        sides["`sqlite-utils insert --nl`, no index"] = insert
     if found := jq(bench):
         sides["`jq -c .`, a copy"] = lambda: run([found, "-c", "."], stdin=lines).wall_s
     return sides

@@ -26,8 +26,8 @@ def memory(bench: Bench) -> Iterator[Figure]:
     store, count = largest(bench)
     empty = bench.cache.empty_store()
     for name, words in list(commands(count).items())[: bench.sizes.commands]:
-        here = peak_bytes([msgstore_command(), "--store", store, *words])
-        there = peak_bytes([msgstore_command(), "--store", empty, *words], may_fail=True)
+        here = peak_bytes(msgstore_command(store, *words))
+        there = peak_bytes(msgstore_command(empty, *words), may_fail=True)
         yield difference(f"{name}, {count:,} messages", here, there)
     yield from saving(bench)
     bench.skip("`backup`, `restore`, `repair`", "they would write as much as is there")
@@ -71,7 +71,7 @@ def saving(bench: Bench) -> Iterator[Figure]:
     """`save -` of many lines against none, each into a new store."""
     lines = bench.cache.lines(bench.sizes.lines, FEW_STREAMS)
     store = bench.scratch / "store"
-    save = [msgstore_command(), "--store", store, "save", "-", "-q"]
+    save = msgstore_command(store, "save", "-", "-q")
     fresh(store)
     there = peak_bytes(save)
     fresh(store)

@@ -40,7 +40,7 @@ def four_writers(bench: Bench) -> Iterator[Figure]:
         told = save_at_once(kind, path, bench.sizes.saves_each)
         there = count_saved(kind, path)
         missing[kind].append(PROCESSES * bench.sizes.saves_each - there)
-        taken_s = max(one["end"] for one in told) - min(one["start"] for one in told)
+        taken_s: float = max(one["end"] for one in told) - min(one["start"] for one in told)
         for words in {words for one in told for words in one["refused"]}:
             bench.note(f"{kind} refused a save: {words}")
         return there / taken_s
@@ -107,7 +107,7 @@ def count_saved(kind: str, path: Path) -> int:
 def follow(bench: Bench) -> Iterator[Figure]:
     path = bench.scratch / "followed"
     build_empty_store(path)
-    command = [msgstore_command(), "--store", str(path), "tail", "-f", "-o", "jsonl"]
+    command = msgstore_command(path, "tail", "-f", "-o", "jsonl")
     with FileMessageStore(path) as store:
         lines = messages(bench.sizes.follows + 1, 1)
 

@@ -45,7 +45,7 @@ def one_stream(bench: Bench) -> Iterator[Figure]:
     here, selected, unpacked = (times.of(1e6 / length) for times in rounds)
     what = f"a message of a stream of {length:,}"
     yield Figure(what, "µs", here, at_most(0.6), _SELECT, selected)
-    yield Figure(what, "µs", here, at_most(3), _UNPACKER, unpacked)
+    yield Figure(f"{what}, beside msgpack", "µs", here, at_most(3), _UNPACKER, unpacked)
 
 
 def unpack(store: Path) -> None:

@@ -8,87 +8,40 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmark import machine
-from benchmark.messages import IN_A_ROW, length_of, message, number_at, revision_of
-from benchmark.report import amount
-from benchmark.stores import Cache, build_store, msgstore_command, remove, size_of
-from benchmark.timing import Times, first_line_s, peak_bytes
-from benchmark.whole_commands import Command, page_commands
-from msgstore import FileMessageStore, PositionalMessage
+from benchmark.huge import Scenario, Told, Wrong, no_room, scenarios, weigh
+from benchmark.report import Report, amount
+from benchmark.show import BEGIN_SCALE, put_between_marks
+from benchmark.stores import Cache
 
-MESSAGES, STREAMS, STREAMS_OF_MESSAGES = 10_000_000, 1_000_000, 20_000
-SPOTS = 25
-ROUNDS = 3
-_DROPPED_MAX = 50_000
-"""Of so many files the page cache is emptied before a command; the large ones come first."""
-_BYTES_A_STREAM, _BYTES_A_MESSAGE = 5_000, 600
-"""About what is needed on disk, a generous guess, to refuse before the disk is full."""
-_TOLD_S = 15
-
-
-class Scenario(NamedTuple):
-    name: str
-    messages: int
-    streams: int
-    in_a_row: int = IN_A_ROW
-
-    def __str__(self) -> str:
-        streams = "one stream" if self.streams == 1 else f"{self.streams:,} streams"
-        return f"{self.messages:,} in {streams}"
-
-
-def scenarios(messages: int, streams: int) -> list[Scenario]:
-    streams = min(messages, streams)
-    return [
-        Scenario("streams", streams, streams, in_a_row=1),
-        Scenario("stream", messages, 1),
-        Scenario("messages", messages, min(STREAMS_OF_MESSAGES, messages // IN_A_ROW)),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A line of the table: `value` in `unit`."""
-
-    what: str
-    value: float
-    unit: str
-
-
-class Wrong(Exception):
-    """The store does not hold what was put into it."""
+MESSAGES, STREAMS = 10_000_000, 1_000_000
 
 
 def main(arguments: Sequence[str]) -> int:
     flags = _parse(arguments)
-    chosen = [
-        one
-        for one in scenarios(flags.messages, flags.streams)
-        if not flags.only or one.name in flags.only
-    ]
-    if flags.cache:
-        return _run(chosen, flags.cache, flags)
-    with TemporaryDirectory(prefix="msgstore-scale-") as folder:
-        return _run(chosen, Path(folder), flags)
+    if flags.from_report:
+        report: Report = json.loads(flags.from_report.read_text(encoding="utf-8"))
+    elif flags.cache:
+        report = measure(flags.scenarios, flags.cache)
+    else:
+        with TemporaryDirectory(prefix="msgstore-scale-") as folder:
+            report = measure(flags.scenarios, Path(folder))
+    _hand_out(report, flags)
+    return 1 if any("wrong" in store for store in report["stores"]) else 0
 
 
-def _run(chosen: Sequence[Scenario], folder: Path, flags: argparse.Namespace) -> int:
+def measure(chosen: Sequence[Scenario], folder: Path) -> Report:
     cache = Cache(folder.resolve())
-    report: dict[str, Any] = {"machine": machine.describe(cache.folder), "stores": []}
-    wrong = 0
+    report: Report = {"machine": machine.describe(cache.folder), "stores": []}
     for scenario in chosen:
         found: dict[str, Any] = {"name": scenario.name, "store": str(scenario), "figures": []}
         report["stores"].append(found)
@@ -96,202 +49,34 @@ def _run(chosen: Sequence[Scenario], folder: Path, flags: argparse.Namespace) ->
             found["skipped"] = reason
             continue
         try:
-            found["figures"] += [_as_json(told) for told in weigh(scenario, cache)]
+            for told in weigh(scenario, cache):
+                found["figures"].append(_as_json(told))
         except Wrong as error:
             found["wrong"] = str(error)
-            wrong += 1
+    return report
+
+
+def _hand_out(report: Report, flags: argparse.Namespace) -> None:
     if flags.json:
         flags.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(markdown(report), end="") if flags.markdown else show(report)
-    return 1 if wrong else 0
+    if flags.page:
+        page = flags.page.read_text(encoding="utf-8")
+        page = put_between_marks(page, markdown(report), BEGIN_SCALE)
+        flags.page.write_text(page, encoding="utf-8")
+    if flags.markdown:
+        print(markdown(report), end="")
+    else:
+        show(report)
 
 
 def _as_json(told: Told) -> dict[str, Any]:
     return {"what": told.what, "value": told.value, "unit": told.unit}
 
 
-def no_room(scenario: Scenario, cache: Cache) -> str:
-    """Why the file system cannot take such a store; empty if it can, or has it."""
-    if cache.store_path(*scenario[1:]).exists():
-        return ""
-    room = os.statvfs(cache.folder)
-    wanted = scenario.streams * _BYTES_A_STREAM + scenario.messages * _BYTES_A_MESSAGE
-    if room.f_bavail * room.f_frsize < wanted:
-        return f"it needs some {wanted / 1e9:.1f} GB of disk"
-    # Some file systems make inodes as they are needed, and say that there are none.
-    if room.f_files and room.f_favail < scenario.streams + 1_000:
-        return f"it needs {scenario.streams + 1_000:,} inodes, and {room.f_favail:,} are left"
-    return ""
-
-
-def weigh(scenario: Scenario, cache: Cache) -> Iterator[Told]:
-    """Builds a store, unless it is there, checks it, and measures. Raises Wrong."""
-    path = cache.store_path(*scenario[1:])
-    yield from build(scenario, cache)
-    yield from check(scenario, path)
-    yield from answers(scenario, path)
-    yield Told("peak memory of this script so far", own_peak_mib(), "MiB")
-
-
-def build(scenario: Scenario, cache: Cache) -> Iterator[Told]:
-    path = cache.store_path(*scenario[1:])
-    if path.exists():
-        _say(f"{scenario}: is there already")
-    else:
-        start = time.monotonic()
-        part = path.with_name(path.name + ".part")
-        remove(part)
-        build_store(part, *scenario[1:], tell=teller(f"{scenario}: built", scenario.messages))
-        part.rename(path)
-        taken_s = time.monotonic() - start
-        yield Told("build", taken_s, "s")
-        yield Told("build rate", scenario.messages / taken_s, "messages/s")
-    yield from sizes(scenario, path)
-
-
-def sizes(scenario: Scenario, path: Path) -> Iterator[Told]:
-    _say(f"{scenario}: sizes")
-    apparent, allocated, inodes = size_of(path)
-    yield Told("bytes, apparent", apparent / 1e6, "MB")
-    yield Told("bytes, allocated", allocated / 1e6, "MB")
-    yield Told("bytes a message, apparent", apparent / scenario.messages, "B")
-    yield Told("bytes a message, allocated", allocated / scenario.messages, "B")
-    yield Told("inodes", inodes, "")
-
-
-# ---------------------------------------------------------------- is it what was put in?
-
-
-def check(scenario: Scenario, path: Path) -> Iterator[Told]:
-    """Counts, first, middle and last of some streams, and every message in order of position."""
-    with FileMessageStore(path, create=False) as store:
-        _say(f"{scenario}: spot checks")
-        start = time.monotonic()
-        check_counts(store, scenario)
-        spots = check_spots(store, scenario)
-        yield Told("spot checks", spots, "")
-        yield Told("a spot check", (time.monotonic() - start) / spots * 1e3, "ms")
-        start = time.monotonic()
-        check_all(store, scenario)
-        rate = scenario.messages / (time.monotonic() - start)
-        yield Told("full pass, checked", rate, "messages/s")
-
-
-def check_counts(store: FileMessageStore, scenario: Scenario) -> None:
-    stats = store.get_stats()
-    found, put_in = (stats.total_messages, stats.total_streams), scenario[1:3]
-    if found[0] < put_in[0] or found[1] < put_in[1]:
-        raise Wrong(f"{found[0]:,} messages in {found[1]:,} streams, and {put_in} were put in")
-
-
-def check_spots(store: FileMessageStore, scenario: Scenario) -> int:
-    _, count, streams, in_a_row = scenario
-    done = 0
-    for stream in sorted({i * (streams - 1) // (SPOTS - 1) for i in range(SPOTS)}):
-        length = length_of(stream, count, streams, in_a_row)
-        stream_id = f"orders-{stream}"
-        info = store.get_stream_info(stream_id)
-        if info is None or info.message_count != length:
-            raise Wrong(f"{stream_id} has {info and info.message_count} messages, not {length}")
-        for revision in sorted({0, length // 2, length - 1}):
-            found = next(store.get_messages(stream_id, revision, 1), None)
-            expect(found, number_at(stream, revision, streams, in_a_row), scenario)
-            done += 1
-        last = next(store.get_messages(stream_id, count=1, direction="backwards"), None)
-        expect(last, number_at(stream, length - 1, streams, in_a_row), scenario)
-        done += 1
-    return done
-
-
-def check_all(store: FileMessageStore, scenario: Scenario) -> None:
-    """Every position once, in order, each with what was put in there."""
-    tell = teller(f"{scenario}: checked", scenario.messages)
-    number = 0
-    for found in store.get_all_messages(count=scenario.messages):
-        expect(found, number, scenario)
-        number += 1
-        if number % 10_000 == 0:
-            tell(number)
-    if number != scenario.messages:
-        raise Wrong(f"positions end at {number:,}")
-
-
-def expect(found: PositionalMessage | None, number: int, scenario: Scenario) -> None:
-    """`found` is message `number`, in every part that was put in."""
-    _, _, streams, in_a_row = scenario
-    if found is None:
-        raise Wrong(f"position {number + 1} is missing")
-    line = message(number, streams, in_a_row)
-    inner = found.message
-    put_in = (number + 1, line["streamId"], revision_of(number, streams, in_a_row), line["type"])
-    if (found.position, found.stream_id, found.revision, inner.type) != put_in:
-        raise Wrong(f"{found.position} {found.stream_id} {found.revision} is not {put_in}")
-    if (inner.data, inner.correlation_id) != (line["data"], line["correlationId"]):
-        raise Wrong(f"position {found.position} holds other data than was put in")
-
-
-# ---------------------------------------------------------------- commands
-
-
-def answers(scenario: Scenario, path: Path) -> Iterator[Told]:
-    """A cold first answer of each main command, as a whole process, and its peak memory."""
-    os.sync()  # what is not written yet cannot be forgotten
-    for name, command in main_commands(scenario, path).items():
-        _say(f"{scenario}: {name}")
-        times = []
-        for _ in range(ROUNDS):
-            drop_page_cache(path)
-            times.append(first_line_s(command))
-        yield Told(f"first line of {name}, cold", Times(tuple(times)).median * 1e3, "ms")
-        yield Told(f"peak memory of {name}", peak_bytes(command) / (1 << 20), "MiB")
-
-
-def main_commands(scenario: Scenario, path: Path) -> dict[str, Command]:
-    base = [msgstore_command(), "--store", path]
-    correlation = f"corr-{scenario.messages // scenario.in_a_row * 2 // 3}"
-    return {
-        **page_commands(path, *scenario[1:]),
-        "`query --correlation-id`": [*base, "query", "--correlation-id", correlation],
-        "`query --count -t`": [*base, "query", "--count", "-t", "OrderPlaced"],
-        "`stats --by type`": [*base, "stats", "--by", "type"],
-        "`streams`": [*base, "streams"],
-    }
-
-
-def drop_page_cache(path: Path) -> None:
-    """What the kernel remembers of the store's files, without touching those of others.
-
-    The names in folders stay warm, and so does what is behind the first 50,000 files.
-    """
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for file in files_of(path, _DROPPED_MAX):
-        handle = os.open(file, os.O_RDONLY)
-        try:
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(handle)
-
-
-def files_of(path: Path, count: int) -> Iterator[str]:
-    """The files of a folder, those at its top first."""
-    for root, _, names in os.walk(path):
-        for name in sorted(names):
-            if count == 0:
-                return
-            count -= 1
-            yield os.path.join(root, name)
-
-
-def own_peak_mib() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / (1 << 20)
-
-
 # ---------------------------------------------------------------- what is shown
 
 
-def show(report: dict[str, Any]) -> None:
+def show(report: Report) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     table = Table(
         title=f"scripts/scale · {machine.sentence(report['machine'])}", title_justify="left"
@@ -306,7 +91,7 @@ def show(report: dict[str, Any]) -> None:
         console.print(words, markup=False, highlight=False)
 
 
-def lines(report: dict[str, Any]) -> Iterator[list[str]]:
+def lines(report: Report) -> Iterator[list[str]]:
     """The table without its heading: a figure, and its value in each of the stores."""
     by_store = [
         {one["what"]: amount(one["value"], one["unit"]) for one in store["figures"]}
@@ -316,7 +101,7 @@ def lines(report: dict[str, Any]) -> Iterator[list[str]]:
         yield [what, *(figures.get(what, "") for figures in by_store)]
 
 
-def remarks(report: dict[str, Any]) -> Iterator[str]:
+def remarks(report: Report) -> Iterator[str]:
     for store in report["stores"]:
         if "skipped" in store:
             yield f"skipped {store['store']}: {store['skipped']}"
@@ -326,28 +111,12 @@ def remarks(report: dict[str, Any]) -> Iterator[str]:
             yield f"{store['store']}: every message is what was put in"
 
 
-def markdown(report: dict[str, Any]) -> str:
+def markdown(report: Report) -> str:
     heading = ["", *(store["store"] for store in report["stores"])]
     table = [heading, ["---"] * len(heading), *lines(report)]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
     said = "\n".join(f"- {words}" for words in remarks(report))
     return f"Machine: {machine.sentence(report['machine'])}.\n\n{text}\n\n{said}\n"
-
-
-def teller(words: str, total: int) -> Callable[[int], None]:
-    """Says on stderr how far it has come, every quarter of a minute."""
-    told_s = [time.monotonic()]
-
-    def tell(done: int) -> None:
-        if time.monotonic() - told_s[0] > _TOLD_S:
-            told_s[0] = time.monotonic()
-            _say(f"{words} {done:,} of {total:,}")
-
-    return tell
-
-
-def _say(words: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {words}", file=sys.stderr, flush=True)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -360,9 +129,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where the stores stay")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the figures, as JSON, too")
     parser.add_argument("--markdown", action="store_true", help="print the table of a page")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put that table into this page")
+    parser.add_argument(
+        "--from", type=Path, dest="from_report", metavar="FILE", help="measure nothing, show this"
+    )
     flags = parser.parse_args(arguments)
     if flags.messages < 100 or flags.streams < 2:
         parser.error("at least 100 messages, and 2 streams")
+    every = scenarios(flags.messages, flags.streams)
+    flags.scenarios = [one for one in every if not flags.only or one.name in flags.only]
     return flags
 
 

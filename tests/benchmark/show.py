@@ -15,7 +15,8 @@ from benchmark import machine
 from benchmark.report import Report, amount, bar, judgement, measured, summary
 
 BEGIN, END = "<!-- scripts/bench --markdown -->", "<!-- end -->"
-"""Between these a page has what `--markdown` prints."""
+BEGIN_SCALE = "<!-- scripts/scale --markdown -->"
+"""Between one of these and the next END a page has what `--markdown` prints."""
 
 
 def title(report: Report) -> str:
@@ -119,13 +120,13 @@ def page_cells(row: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-def put_between_marks(page: str, table: str) -> str:
+def put_between_marks(page: str, table: str, begin: str = BEGIN) -> str:
     """The page with another table. Raises ValueError where it has no place for one."""
-    before, begin, rest = page.partition(BEGIN)
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no place for the table: {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+    if not found or not end:
+        raise ValueError(f"the page has no place for the table: {begin} … {END}")
+    return f"{before}{begin}\n\n{table}\n{END}{after}"
 
 
 # ---------------------------------------------------------------- chart

@@ -23,9 +23,9 @@ CHUNK_MESSAGES = 10_000
 """What the SQLite side saves in one transaction while a database is built."""
 
 
-def msgstore_command() -> str:
-    """The installed console script, beside the interpreter that runs this."""
-    return str(Path(sys.executable).with_name("msgstore"))
+def msgstore_command(store: Path, *words: str) -> list[str]:
+    """A command line of the console script that is installed beside this interpreter."""
+    return [str(Path(sys.executable).with_name("msgstore")), "--store", str(store), *words]
 
 
 def to_message(line: dict[str, Any]) -> Message:

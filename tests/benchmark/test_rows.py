@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import __main__ as command
-from benchmark import memory, scale, show
+from benchmark import huge, memory, show
 from benchmark.rows import TINY, Row, all_rows
 from benchmark.stores import Cache
 from benchmark.whole_commands import page_commands
@@ -69,11 +69,11 @@ def test_a_row_that_breaks_says_so(folder: Path) -> None:
 def test_commands_are_known(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Each command that P13, P14 and scripts/scale start ends with 0."""
     path = Cache(folder).store(TINY.large, TINY.streams)
-    scenario = scale.Scenario("tiny", TINY.large, TINY.streams)
+    scenario = huge.Scenario("tiny", TINY.large, TINY.streams)
     for words in memory.commands(TINY.large).values():
         assert run_command_line(["--store", str(path), *words]) == 0, words
-    for full in scale.main_commands(scenario, path).values():
-        assert run_command_line([str(word) for word in full[1:]]) == 0, full
+    for full in huge.main_commands(scenario, path).values():
+        assert run_command_line(list(full[1:])) == 0, full
     assert capfd.readouterr().err == ""
 
 
@@ -86,7 +86,7 @@ def test_pages_are_as_long_in_small_stores_as_in_large(
         path = Cache(folder).store(count, TINY.streams)
         for command_words in page_commands(path, count, TINY.streams).values():
             capfd.readouterr()
-            assert run_command_line([str(word) for word in command_words[1:]]) == 0
+            assert run_command_line(list(command_words[1:])) == 0
             lines.append(capfd.readouterr().out.count("\n"))
     assert lines[:7] == lines[7:] == [1, 4, 1, 3, 20, 20, 10]
 

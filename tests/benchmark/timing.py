@@ -82,7 +82,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[str],
     *,
     stdin: Path | None = None,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
@@ -100,12 +100,12 @@ def run(
         if process.returncode:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
-            words = " ".join(map(str, command))
+            words = " ".join(command)
             raise ProcessFailed(f"{words}: exit {process.returncode}: {said[-400:]}")
     return Usage(wall_s, used.ru_utime + used.ru_stime)
 
 
-def first_line_s(command: Sequence[str | Path]) -> float:
+def first_line_s(command: Sequence[str]) -> float:
     """Seconds from the start of a command to the first line it prints; it may go on, and is ended."""
     start = time.perf_counter()
     with subprocess.Popen(
@@ -131,15 +131,13 @@ print(used.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
 
 
-def peak_bytes(
-    command: Sequence[str | Path], *, stdin: Path | None = None, may_fail: bool = False
-) -> int:
+def peak_bytes(command: Sequence[str], *, stdin: Path | None = None, may_fail: bool = False) -> int:
     """The most memory (resident) that a command had. Raises ProcessFailed.
 
     A child counts as its own what its parent had when it began. So the parent is not this process,
     which is large, but a bare interpreter, which is smaller than any command.
     """
-    words = [sys.executable, "-I", "-S", "-c", _PEAK, str(stdin or os.devnull), *map(str, command)]
+    words = [sys.executable, "-I", "-S", "-c", _PEAK, str(stdin or os.devnull), *command]
     told = subprocess.run(words, capture_output=True, check=True, env=environment()).stdout.split()
     if int(told[1]) and not may_fail:
         raise ProcessFailed(f"{' '.join(words[6:])}: exit {int(told[1])}")

@@ -14,7 +14,7 @@ from benchmark.stores import msgstore_command, remove
 from benchmark.timing import Times, Usage, in_turn, run
 from msgstore import FileMessageStore
 
-Command = Sequence[str | Path]
+Command = Sequence[str]
 
 _LAUNCHER = """#!{python}
 import re
@@ -58,7 +58,7 @@ def against_empty(
 ) -> Iterator[Figure]:
     """A command against the empty application, in time and in CPU time, and against other tools."""
     empty = empty_application(bench.scratch)
-    commands = [command, [empty], *(other for _, other in others)]
+    commands = [command, [str(empty)], *(other for _, other in others)]
     (wall, cpu), (empty_wall, empty_cpu), *rest = processes_in_turn(commands, bench)
     peer = "an empty Typer application"
     yield Figure(what, "ms", wall, target, peer, empty_wall)
@@ -71,14 +71,14 @@ def against_empty(
 def one_save(bench: Bench) -> Iterator[Figure]:
     store = bench.scratch / "store"
     fields = ("-t", "OrderPlaced", "orderId=ord-1", "total:=100", "--correlation-id", "corr-1")
-    save = [msgstore_command(), "--store", store, "save", "orders-1", *fields]
+    save = msgstore_command(store, "save", "orders-1", *fields)
     run(save)
     others: list[tuple[str, Command]] = []
     if tool := sqlite_utils(bench):
         message = bench.scratch / "one.json"
         message.write_text('{"orderId":"ord-1","total":100}', encoding="utf-8")
         database = bench.scratch / "peer.db"
-        others.append(("`sqlite-utils insert`", [tool, "insert", database, "m", message]))
+        others.append(("`sqlite-utils insert`", [tool, "insert", str(database), "m", str(message)]))
     yield from against_empty(bench, "`save`", save, at_most(1.25), *others)
 
 
@@ -92,14 +92,13 @@ def one_query(bench: Bench) -> Iterator[Figure]:
     sizes = bench.sizes
     store = bench.cache.store(sizes.large, sizes.streams)
     wanted = f"corr-{sizes.large // IN_A_ROW * 2 // 3}"
-    query = [msgstore_command(), "--store", store, "query", "--correlation-id", wanted]
-    query += ["-o", "jsonl"]
+    query = msgstore_command(store, "query", "--correlation-id", wanted, "-o", "jsonl")
     expect_lines(query, IN_A_ROW)
     others: list[tuple[str, Command]] = []
     if tool := sqlite_utils(bench):
         database = bench.cache.database(sizes.large, sizes.streams)
         sql = "select * from m where corr = :corr order by position"
-        command = [tool, "query", database, sql, "-p", "corr", wanted, "--nl"]
+        command = [tool, "query", str(database), sql, "-p", "corr", wanted, "--nl"]
         expect_lines(command, IN_A_ROW)
         others.append(("`sqlite-utils query`, indexed", command))
     yield from against_empty(
@@ -136,20 +135,20 @@ def page_commands(
         late = opened.get_message(count - 19)
         assert late
         since = late.timestamp.isoformat()
-    base = [msgstore_command(), "--store", store]
-    return {
-        "`stats`": [*base, "stats"],
-        "`sessions`": [*base, "sessions"],
-        "`show`": [*base, "show", str(count // 2)],
-        "`read --from-revision`": [*base, "read", "orders-0", "--from-revision", str(revision)],
-        "`query --since`": [*base, "query", "--since", since, "-n", "20"],
-        "`query -n 20`": [*base, "query", "-n", "20"],
-        "`tail`": [*base, "tail"],
+    words = {
+        "`stats`": ["stats"],
+        "`sessions`": ["sessions"],
+        "`show`": ["show", str(count // 2)],
+        "`read --from-revision`": ["read", "orders-0", "--from-revision", str(revision)],
+        "`query --since`": ["query", "--since", since, "-n", "20"],
+        "`query -n 20`": ["query", "-n", "20"],
+        "`tail`": ["tail"],
     }
+    return {name: msgstore_command(store, *words[name]) for name in words}
 
 
 def lines_of(command: Command) -> int:
-    done = subprocess.run([str(word) for word in command], capture_output=True, check=True)
+    done = subprocess.run(command, capture_output=True, check=True)
     return done.stdout.count(b"\n")
 
 
