@@ -17,6 +17,8 @@ from benchmark.messages import IN_A_ROW, messages, write_lines
 from msgstore import FileMessageStore, Message, SaveRequest
 
 COMMIT_MESSAGES = 1_000
+OPEN_MESSAGES = 50_000
+"""A writer is closed after so many."""
 SESSIONS = 3
 """Every store is recorded in so many sessions, so that there is something to list."""
 CHUNK_MESSAGES = 10_000
@@ -56,22 +58,27 @@ def build_store(
 ) -> None:
     """Records so many messages in a new store that is durable (`always`) for all who come later.
 
-    Only this writer leaves the syncs to the operating system. Its memory does not grow.
+    Only this writer leaves the syncs to the operating system. It is opened anew now and then, so
+    that its memory is that of a part, however many messages and streams there are.
     """
     with FileMessageStore(path) as store:  # what the first save creates it with stays
         store.end_session(store.create_session("created"))
-    part = -(-count // SESSIONS)
-    for number, first in enumerate(range(0, count, part), 1):
-        # Opened anew now and then, as a program that runs every day would.
-        with (
-            FileMessageStore(path, durability="os") as store,
-            store.session(name=f"part-{number}"),
-        ):
-            size = min(part, count - first)
-            for done, commit in enumerate(requests(size, streams, first, in_a_row), 1):
-                store.save_each(commit)
-                tell(first + min(done * COMMIT_MESSAGES, size))
-            store.flush()
+    for number, part in enumerate(parts(0, count, -(-count // SESSIONS)), 1):
+        with FileMessageStore(path) as store:
+            session_id = store.create_session(f"part-{number}")
+        for piece in parts(part.start, part.stop, OPEN_MESSAGES):
+            with FileMessageStore(path, durability="os") as store:
+                store.use_session(session_id)
+                for commit in requests(len(piece), streams, piece.start, in_a_row):
+                    store.save_each(commit)
+                store.flush()
+            tell(piece.stop)
+        with FileMessageStore(path) as store:
+            store.end_session(session_id)
+
+
+def parts(start: int, stop: int, size: int) -> Iterator[range]:
+    return (range(first, min(first + size, stop)) for first in range(start, stop, size))
 
 
 def build_empty_store(path: Path) -> None:
@@ -81,9 +88,8 @@ def build_empty_store(path: Path) -> None:
 
 def build_database(path: Path, count: int, streams: int) -> None:
     database = sqlite_peer.connect(path, "NORMAL")
-    for first in range(0, count, CHUNK_MESSAGES):
-        size = min(CHUNK_MESSAGES, count - first)
-        sqlite_peer.save_many(database, messages(size, streams, first))
+    for part in parts(0, count, CHUNK_MESSAGES):
+        sqlite_peer.save_many(database, messages(len(part), streams, part.start))
     database.execute("pragma wal_checkpoint(truncate)")
     database.close()
 
