@@ -8,16 +8,19 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+_LOAD_MAX = 0.5
 PACKAGES = (
     *("msgstore", "typer", "rich", "msgpack", "portalocker", "orjson"),
     *("sqlite-utils", "eventsourcing", "lmdb"),
 )
 
 
-def describe(folder: Path) -> dict[str, object]:
+def describe(folder: Path) -> dict[str, Any]:
     """Facts by name; `file system` is the one that `folder` is on."""
     return {
         "date": time.strftime("%Y-%m-%d"),
@@ -34,17 +37,24 @@ def describe(folder: Path) -> dict[str, object]:
     }
 
 
-def sentence(machine: dict[str, object]) -> str:
+def sentence(machine: dict[str, Any]) -> str:
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory GiB']} GiB, "
         f"{machine['file system']}, {machine['system']}, {machine['python']}, {machine['date']}"
     )
 
 
-def versions_sentence(machine: dict[str, object]) -> str:
+def versions_sentence(machine: dict[str, Any]) -> str:
     known = machine["versions"]
-    assert isinstance(known, dict)
     return ", ".join(f"{name} {number}" for name, number in known.items())
+
+
+def doubts(machine: dict[str, Any]) -> Iterator[str]:
+    """Why figures from here and now should not be trusted."""
+    if machine["load before"] >= _LOAD_MAX:
+        yield f"something else was running: load {machine['load before']}"
+    if machine["file system"] in ("tmpfs", "ramfs"):
+        yield f"nothing was durable: {machine['file system']}; --cache names a folder elsewhere"
 
 
 def processor() -> str:

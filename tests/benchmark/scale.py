@@ -102,6 +102,7 @@ def lines(report: Report) -> Iterator[list[str]]:
 
 
 def remarks(report: Report) -> Iterator[str]:
+    yield from machine.doubts(report["machine"])
     for store in report["stores"]:
         if "skipped" in store:
             yield f"skipped {store['store']}: {store['skipped']}"

@@ -72,13 +72,9 @@ def remarks(report: Report) -> Iterator[str]:
 
 
 def warnings(report: Report) -> Iterator[str]:
-    facts = report["machine"]
     if report["sizes"]["name"] != "full":
         yield f"{report['sizes']['name']}: smaller sizes and fewer rounds than docs/performance.md"
-    if facts["load before"] >= 0.5:
-        yield f"something else was running: load {facts['load before']}"
-    if facts["file system"] in ("tmpfs", "ramfs"):
-        yield f"nothing was durable: {facts['file system']}; --cache names a folder elsewhere"
+    yield from machine.doubts(report["machine"])
 
 
 # ---------------------------------------------------------------- for a page

@@ -30,8 +30,10 @@ def test_scale_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         {"name": "streams", "store": "30 in 30 streams", "figures": figures},
         {"name": "stream", "store": "400 in one stream", "figures": [], "wrong": "no position 7"},
     ]
-    facts = dict.fromkeys(("processor", "cores", "memory GiB", "file system"), "?")
-    facts |= dict.fromkeys(("system", "python", "date"), "?")
+    facts: dict[str, object] = dict.fromkeys(
+        ("processor", "cores", "memory GiB", "file system"), "?"
+    )
+    facts |= dict.fromkeys(("system", "python", "date"), "?") | {"load before": 2.5}
     saved, page = tmp_path / "scale.json", tmp_path / "page.md"
     saved.write_text(json.dumps({"machine": facts, "stores": stores}), encoding="utf-8")
     page.write_text(f"{show.BEGIN_SCALE}{show.END}", encoding="utf-8")
@@ -44,6 +46,7 @@ def test_scale_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "| --- | --- | --- |\n"
         "| inodes | 12 |  |\n"
         "\n"
+        "- something else was running: load 2.5\n"
         "- 30 in 30 streams: every message is what was put in\n"
         "- WRONG: 400 in one stream: no position 7\n"
     )
