@@ -22,6 +22,8 @@ from benchmark.whole_commands import fresh
 from msgstore import FileMessageStore
 
 PROCESSES = 4
+_SILENCE_S = 120
+"""So long a line may be on its way on a machine that is busy with other things."""
 _TESTS = Path(__file__).parent.parent
 
 
@@ -173,12 +175,12 @@ def first_line_of(process: subprocess.Popen[bytes], save: Callable[[], None]) ->
 
 
 def read_line(process: subprocess.Popen[bytes]) -> None:
-    """The next line of an unbuffered pipe. Raises TimeoutError after 10 s."""
+    """The next line of an unbuffered pipe. Raises TimeoutError where nothing comes at all."""
     assert process.stdout
     file, said = process.stdout.fileno(), b""
     while not said.endswith(b"\n"):
-        if not select.select([file], [], [], 10)[0]:
-            raise TimeoutError(f"{process.args!r} printed nothing for 10 s")
+        if not select.select([file], [], [], _SILENCE_S)[0]:
+            raise TimeoutError(f"{process.args!r} printed nothing for {_SILENCE_S} s")
         said += os.read(file, 1 << 16)
 
 
