@@ -47,3 +47,14 @@ make_environment() {
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$repository[dev]" >&2
     printf '%s\n' "$wanted" >"$venv/made-for"
 }
+
+add_extra() {
+    # Installs an extra of pyproject.toml into the environment, once. What needs it goes on without.
+    [[ -f $venv/made-for-$1 && $venv/made-for-$1 -nt $venv/made-for ]] && return
+    echo "adding [$1] to $venv" >&2
+    if "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$repository[$1]" >&2; then
+        touch "$venv/made-for-$1"
+    else
+        echo "${0##*/}: could not install all of [$1]; going on without" >&2
+    fi
+}

@@ -1,0 +1,1 @@
+"""What `scripts/bench` and `scripts/scale` run: the same work by msgstore and by its peers, in turn."""
