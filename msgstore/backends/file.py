@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, tzinfo
+from itertools import chain
 from threading import Timer
 from weakref import WeakSet
 
@@ -181,8 +182,8 @@ class FileMessageStore(LocalSessions, BaseStore):
         first = check_revision(from_revision, "from_revision") or 0
         last = check_revision(to_revision, "to_revision")
         backwards = check_direction(direction) == "backwards"
-        found = self._read_stream(stream_id, first, last, backwards, on_damage)
-        return at_most(check_count(count), found)
+        parts = self._read_stream(stream_id, first, last, backwards, on_damage)
+        return at_most(check_count(count), chain.from_iterable(parts))
 
     def _read_stream(
         self,
@@ -191,16 +192,17 @@ class FileMessageStore(LocalSessions, BaseStore):
         last: int | None,
         backwards: bool,
         on_damage: OnDamage | None,
-    ) -> Iterator[PositionalMessage]:
+    ) -> Iterator[Iterator[PositionalMessage]]:
+        """One iterator, made when the first message is asked for; not a generator on top of it."""
         snapshot = self._snapshot()
         if snapshot is None:
             return
         if on_damage is None:
-            yield from snapshot.read_stream(stream_id, first, last, backwards=backwards)
+            yield snapshot.read_stream(stream_id, first, last, backwards=backwards)
             return
         from msgstore.engine.salvage import read_undamaged
 
-        yield from read_undamaged(snapshot, stream_id, first, last, backwards, on_damage)
+        yield read_undamaged(snapshot, stream_id, first, last, backwards, on_damage)
 
     def get_all_messages(
         self,
