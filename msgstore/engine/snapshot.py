@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from threading import RLock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
@@ -24,7 +24,9 @@ from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE
 from msgstore.model.clock import to_datetime
 from msgstore.model.errors import CorruptRecord, StoreUnavailable
 from msgstore.model.message import PositionalMessage
-from msgstore.model.results import StoreStats, StreamInfo
+
+if TYPE_CHECKING:
+    from msgstore.model.results import StoreStats, StreamInfo
 
 
 class Source:
@@ -146,6 +148,8 @@ class Snapshot(NamedTuple):
                 yield self._stream_info(entry.stream_id, entry.first_position)
 
     def _stream_info(self, stream_id: str, first_position: int) -> StreamInfo:
+        from msgstore.model.results import StreamInfo
+
         head = self.source.segments.head(stream_id, self.rows)
         created = self.source.index.row(first_position)
         if head is None or created.revision != 0:
@@ -162,6 +166,8 @@ class Snapshot(NamedTuple):
 
     def stats(self) -> StoreStats:
         """Totals; they stand in the last row and in the last session event."""
+        from msgstore.model.results import StoreStats
+
         index = self.source.index
         event = last_event(self.source.disk, self.sessions_end)
         sessions = event.total if event else 0
