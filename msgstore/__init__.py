@@ -61,10 +61,10 @@ if TYPE_CHECKING:
     from msgstore.model.repairs import LostMessages as LostMessages
     from msgstore.model.repairs import RepairReport as RepairReport
     from msgstore.model.results import BackupResult as BackupResult
-    from msgstore.model.results import SaveResult as SaveResult
     from msgstore.model.results import SessionInfo as SessionInfo
     from msgstore.model.results import StoreStats as StoreStats
     from msgstore.model.results import StreamInfo as StreamInfo
+    from msgstore.model.saved import SaveResult as SaveResult
     from msgstore.model.saving import SaveRequest as SaveRequest
 
 _HOMES = {
@@ -113,11 +113,11 @@ _HOMES = {
     "msgstore.model.repairs": ("LostMessages", "RepairReport"),
     "msgstore.model.results": (
         "BackupResult",
-        "SaveResult",
         "SessionInfo",
         "StoreStats",
         "StreamInfo",
     ),
+    "msgstore.model.saved": ("SaveResult",),
     "msgstore.model.saving": ("SaveRequest",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -13,8 +13,8 @@ from msgstore.disk.lock import FileLock
 from msgstore.engine.copying import Copied, copy_store
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import LOCK
+from msgstore.model.arguments import check_count
 from msgstore.model.errors import InvalidArgument, StoreNotFound
-from msgstore.model.filter import check_count
 from msgstore.model.results import BackupResult
 
 Verify = Literal["copied", "all"]

@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from itertools import islice
 from types import TracebackType
-from typing import Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
-from msgstore.backends.protocol import Group
+from msgstore.model.arguments import Direction, check_count, check_filter
 from msgstore.model.errors import (
     InvalidArgument,
     InvalidMessage,
@@ -26,11 +26,14 @@ from msgstore.model.errors import (
     SessionNotFound,
 )
 from msgstore.model.expectation import ExpectedRevision
-from msgstore.model.filter import Direction, MessageFilter, check_count, check_filter
 from msgstore.model.message import NO_SESSION, Message, MessageType, PositionalMessage
-from msgstore.model.results import SaveResult
+from msgstore.model.saved import SaveResult
 from msgstore.model.saving import SaveRequest
 from msgstore.model.values import check_text, join_key
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import Group
+    from msgstore.model.filter import MessageFilter
 
 LABELS_BYTES_MAX = 65_536
 """Of one session, keys and values together: an event of the session log is read in one piece."""
@@ -141,6 +144,8 @@ class BaseStore:
     def get_message(self, position: int) -> PositionalMessage | None:
         if isinstance(position, bool) or not isinstance(position, int) or position < 1:
             raise InvalidArgument("position", f"{position!r} is not a position")
+        from msgstore.model.filter import MessageFilter
+
         only = MessageFilter(from_position=position, to_position=position)
         return next(self.get_all_messages(only, 1), None)
 
@@ -274,6 +279,8 @@ class BufferedTransaction:
 
 def check_group(group: str) -> None:
     """Raises InvalidArgument unless `group` is one that `count_by` knows."""
+    from msgstore.backends.protocol import Group
+
     if group not in get_args(Group):
         raise InvalidArgument("group", f"{group!r} is not one of {', '.join(get_args(Group))}")
 

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, tzinfo
+from itertools import chain
 from threading import Timer
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from msgstore.backends.base import (
@@ -17,7 +19,6 @@ from msgstore.backends.base import (
     check_session_details,
     in_group_order,
 )
-from msgstore.backends.protocol import Group
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.commit import Encoded, encode_message
@@ -29,12 +30,15 @@ from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.names import LOCK
 from msgstore.format.session_log import SessionEvent
-from msgstore.model.clock import (
-    Clock,
-    format_uuid,
-    new_session_id,
-    system_clock_us,
+from msgstore.model.arguments import (
+    Direction,
+    check_count,
+    check_direction,
+    check_filter,
+    check_revision,
+    check_timeout,
 )
+from msgstore.model.clock import Clock, format_uuid, new_session_id, system_clock_us
 from msgstore.model.errors import (
     InvalidArgument,
     MsgStoreError,
@@ -42,25 +46,15 @@ from msgstore.model.errors import (
     SessionNotFound,
     StoreClosed,
 )
-from msgstore.model.filter import (
-    Direction,
-    MessageFilter,
-    check_count,
-    check_direction,
-    check_filter,
-    check_revision,
-    check_timeout,
-)
 from msgstore.model.message import PositionalMessage
-from msgstore.model.results import (
-    SaveResult,
-    SessionInfo,
-    StoreStats,
-    StreamInfo,
-    VerifyReport,
-)
 from msgstore.model.saving import Known, SaveRequest, plan_saves
 from msgstore.model.values import check_text
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import Group
+    from msgstore.model.filter import MessageFilter
+    from msgstore.model.results import SessionInfo, StoreStats, StreamInfo, VerifyReport
+    from msgstore.model.saved import SaveResult
 
 _BATCH_INTERVAL_S = 0.1
 """With durability `batch`, a save is on the disk after so long at the latest."""
@@ -181,8 +175,8 @@ class FileMessageStore(LocalSessions, BaseStore):
         first = check_revision(from_revision, "from_revision") or 0
         last = check_revision(to_revision, "to_revision")
         backwards = check_direction(direction) == "backwards"
-        found = self._read_stream(stream_id, first, last, backwards, on_damage)
-        return at_most(check_count(count), found)
+        parts = self._read_stream(stream_id, first, last, backwards, on_damage)
+        return at_most(check_count(count), chain.from_iterable(parts))
 
     def _read_stream(
         self,
@@ -191,16 +185,17 @@ class FileMessageStore(LocalSessions, BaseStore):
         last: int | None,
         backwards: bool,
         on_damage: OnDamage | None,
-    ) -> Iterator[PositionalMessage]:
+    ) -> Iterator[Iterator[PositionalMessage]]:
+        """One iterator, made when the first message is asked for; not a generator on top of it."""
         snapshot = self._snapshot()
         if snapshot is None:
             return
         if on_damage is None:
-            yield from snapshot.read_stream(stream_id, first, last, backwards=backwards)
+            yield snapshot.read_stream(stream_id, first, last, backwards=backwards)
             return
         from msgstore.engine.salvage import read_undamaged
 
-        yield from read_undamaged(snapshot, stream_id, first, last, backwards, on_damage)
+        yield read_undamaged(snapshot, stream_id, first, last, backwards, on_damage)
 
     def get_all_messages(
         self,
@@ -279,6 +274,8 @@ class FileMessageStore(LocalSessions, BaseStore):
         """As the protocol has it. `disk_bytes` are the apparent sizes, without `quarantine/`."""
         snapshot = self._snapshot()
         if snapshot is None:
+            from msgstore.model.results import StoreStats
+
             return StoreStats(0, 0, 0, 0, 0, None, None, disk_bytes=0)
         return snapshot.stats()
 
@@ -296,6 +293,8 @@ class FileMessageStore(LocalSessions, BaseStore):
 
         snapshot = self._snapshot()
         if snapshot is None:
+            from msgstore.model.results import VerifyReport
+
             return VerifyReport(0, 0, 0, 0, ())
         with snapshot.source.reading():
             return verify(snapshot, stream_id, quick)

@@ -18,19 +18,20 @@ from msgstore.backends.memory_content import (
     stream_info,
     unpack,
 )
-from msgstore.model.clock import Clock, new_session_id, system_clock_us, to_datetime
-from msgstore.model.errors import StoreClosed
-from msgstore.model.filter import (
+from msgstore.model.arguments import (
     Direction,
-    MessageFilter,
     check_count,
     check_direction,
     check_filter,
     check_revision,
     check_timeout,
 )
+from msgstore.model.clock import Clock, new_session_id, system_clock_us, to_datetime
+from msgstore.model.errors import StoreClosed
+from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage
-from msgstore.model.results import SaveResult, SessionInfo, StoreStats, StreamInfo
+from msgstore.model.results import SessionInfo, StoreStats, StreamInfo
+from msgstore.model.saved import SaveResult
 from msgstore.model.saving import Known, SaveRequest, plan_saves
 from msgstore.model.values import check_text
 

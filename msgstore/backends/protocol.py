@@ -12,10 +12,12 @@ from datetime import UTC, tzinfo
 from types import TracebackType
 from typing import Literal, Protocol, Self, runtime_checkable
 
+from msgstore.model.arguments import Direction
 from msgstore.model.expectation import ExpectedRevision
-from msgstore.model.filter import Direction, MessageFilter
+from msgstore.model.filter import MessageFilter
 from msgstore.model.message import Message, MessageType, PositionalMessage
-from msgstore.model.results import SaveResult, SessionInfo, StoreStats, StreamInfo
+from msgstore.model.results import SessionInfo, StoreStats, StreamInfo
+from msgstore.model.saved import SaveResult
 from msgstore.model.saving import SaveRequest
 
 Group = Literal["type", "stream", "session", "kind", "hour", "day"]

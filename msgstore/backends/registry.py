@@ -11,7 +11,7 @@ from msgstore.model.errors import InvalidArgument
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 
 
 def open_store(url: str, **options: Any) -> LocalMessageStore:
@@ -48,13 +48,13 @@ def path_of(url: str) -> str | None:
 
 
 def _scheme_of(url: str) -> str:
-    match = _SCHEME.match(str(url))
+    match = re.match(_SCHEME, str(url)) if ":" in str(url) else None
     return match[1].lower() if match else "file"
 
 
 def _path_in(url: str) -> str:
     """The path in a `file:` URL; what has no scheme is a path itself."""
-    match = _SCHEME.match(str(url))
+    match = re.match(_SCHEME, str(url)) if ":" in str(url) else None
     path = url if match is None else _unquoted(url, str(url)[match.end() :])
     if "\0" in str(path):
         raise InvalidArgument("store", f"{url!r} names a path with a NUL in it")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _OFFERED_MAX = 200
 # zsh evaluates what is offered, and the others split it at blanks and lines: whoever may save
 # messages chooses these texts, and must not thereby run a command in the shell of an operator.
-_HARMLESS = re.compile(r"[\w@%+=.,/][\w@%+=:.,/-]*")
+_HARMLESS = r"[\w@%+=.,/][\w@%+=:.,/-]*"
 
 
 def complete_stream(ctx: Context, incomplete: str) -> list[str]:
@@ -36,7 +36,9 @@ def _offer(
 ) -> list[str]:
     try:
         with ctx.obj.open_store() as store:
-            found = (n for n in names(store) if n.startswith(incomplete) and _HARMLESS.fullmatch(n))
+            found = (
+                n for n in names(store) if n.startswith(incomplete) and re.fullmatch(_HARMLESS, n)
+            )
             return list(islice(found, _OFFERED_MAX))
     except Exception:  # whatever it is: a Tab in a shell must not answer with an error
         return []

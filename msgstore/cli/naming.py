@@ -9,7 +9,7 @@ from msgstore.model.errors import SessionNotFound
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
 
-_LAST = re.compile(r"last(?:~(\d{1,9}))?")
+_LAST = r"last(?:~(\d{1,9}))?"
 _CANDIDATES_MAX = 5
 
 
@@ -25,7 +25,7 @@ def resolve_session(store: "LocalMessageStore", text: str) -> str:
         return store.get_session_info(text).session_id
     except SessionNotFound:
         known = [session.session_id for session in store.get_sessions()]
-    if match := _LAST.fullmatch(text):
+    if match := re.fullmatch(_LAST, text):
         return _from_the_end(known, int(match[1] or 0))
     found = [session_id for session_id in known if session_id.startswith(text)]
     if not found:

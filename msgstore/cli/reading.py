@@ -13,7 +13,8 @@ from msgstore.cli.shapes import MESSAGE
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
-    from msgstore.model.filter import Direction, MessageFilter
+    from msgstore.model.arguments import Direction
+    from msgstore.model.filter import MessageFilter
     from msgstore.model.message import PositionalMessage
 
 _HELD_MAX = 10_000

@@ -13,7 +13,7 @@ from msgstore.model.saving import parse_expected_revision
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
     from msgstore.model.expectation import ExpectedRevision
-    from msgstore.model.results import SaveResult
+    from msgstore.model.saved import SaveResult
     from msgstore.model.values import Json
 
 _FLAGS_OF_ONE = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from msgstore.model.results import SaveResult
+    from msgstore.model.saved import SaveResult
 
 _STREAMS_MAX = 100_000
 

@@ -125,7 +125,8 @@ class RealDisk:
         self._root = root
         self._prefix = os.path.join(root, "")
         self._handles: dict[str, _Handle] = {}
-        self._folders: dict[str, _Handle] = {}  # those at the top: `streams`, `quarantine`
+        self._folders: dict[str, _Handle] = {}  # those at the top, and the last one below them
+        self._last_folder = ""
         self._lock = Lock()
         self._has_written = False
         self._owner: list[Owner | None] = []  # filled when something is made for the first time
@@ -352,13 +353,15 @@ class RealDisk:
             with _named(self._prefix + path):
                 yield name, above.fd
             return
-        with _named(self._prefix + parent):
-            folder = _open_below(above.fd, below)
-        try:
-            with _named(self._prefix + path):
-                yield name, folder
-        finally:
-            os.close(folder)
+        folder = self._folders.get(parent)
+        if folder is None:
+            with _named(self._prefix + parent):
+                folder = _Handle(_open_below(above.fd, below), False)
+            # The last one only: a scan goes through the segments of a folder one after the other.
+            self._folders.pop(self._last_folder, None)
+            self._folders[parent], self._last_folder = folder, parent
+        with _named(self._prefix + path):
+            yield name, folder.fd
 
     def _top_folder(self, name: str) -> _Handle:
         """Stays open: nearly every segment is another file of another folder in `streams`."""

@@ -231,6 +231,11 @@ def select(
         sieve = make_sieve(snapshot, wanted, on_damage)
         if sieve is None:
             return
+        if on_damage is None and wanted.needs_data and not sieve.needles:
+            from msgstore.engine.scan import scan  # it stands on this module
+
+            yield from scan(snapshot, sieve, wanted, backwards=backwards)
+            return
         for stretch in stretches(_passing_rows(snapshot, sieve, backwards, on_damage)):
             for stored in _fetch(snapshot, stretch, on_damage):
                 if wanted.matches(stored):

@@ -22,8 +22,6 @@ from msgstore.format.record import (
     SegmentHeader,
     decode_head,
     decode_segment_header,
-    is_record,
-    record_revision,
 )
 from msgstore.format.row import Row
 from msgstore.model.errors import CorruptRecord
@@ -225,83 +223,26 @@ class Segments:
             raise CorruptRecord(path, 0, "the segment belongs elsewhere", stream_id=stream_id)
         return header
 
-    # ------------------------------------------------------------ reading
+    # ------------------------------------------------------------ where a revision is
 
-    def read(
-        self, head: StreamHead, first: int, last: int, *, backwards: bool
-    ) -> Iterator[memoryview]:
-        """The record frames of revisions `first` to `last`, both within the stream, in order.
-
-        Raises CorruptRecord for a frame that is damaged, missing or out of order.
-        """
-        expected, step = (last, -1) if backwards else (first, 1)
-        try:
-            for path, offset, frame in self._frames(head, first, last, backwards):
-                if record_revision(frame) != expected:
-                    raise CorruptRecord(path, offset, _MISPLACED)
-                yield frame
-                if expected == (first if backwards else last):
-                    return
-                expected += step
-        except CorruptRecord as error:
-            raise self._placed(error, head, expected) from None
-        raise self._placed(self.lost(head.stream_id, expected), head, expected)
-
-    def _placed(self, error: CorruptRecord, head: StreamHead, revision: int) -> CorruptRecord:
-        """The same damage with all that is known of the message that should be there."""
-        if error.stream_id is not None and error.revision is None:
-            return error  # of a segment's header: of no message alone
+    def placed(self, error: CorruptRecord, head: StreamHead) -> CorruptRecord:
+        """The same damage with the position of the message that should be there."""
         found = None
-        with suppress(CorruptRecord):  # its row is damaged as well, or one before it
-            found = self._index.first_of(
-                head.row.stream, 0, head.position, lambda row: row.revision == revision
-            )
+        if error.revision is not None:  # else it is of a segment's header: of no message alone
+            with suppress(CorruptRecord):  # its row is damaged as well, or one before it
+                found = self._index.first_of(
+                    head.row.stream, 0, head.position, lambda row: row.revision == error.revision
+                )
         return CorruptRecord(
             error.path,
             error.offset,
             error.problem,
             stream_id=head.stream_id,
-            revision=revision,
+            revision=error.revision,
             position=found and found[0],
         )
 
-    def lost(self, stream_id: str, revision: int) -> CorruptRecord:
-        """The error for a revision that should be there."""
-        return self.damaged(stream_id, revision, _MISPLACED)
-
-    def damaged(self, stream_id: str, revision: int, reason: str) -> CorruptRecord:
-        path = segment_path(stream_id, 0)
-        return CorruptRecord(path, 0, reason, stream_id=stream_id, revision=revision)
-
-    def _frames(
-        self, head: StreamHead, first: int, last: int, backwards: bool
-    ) -> Iterator[tuple[str, int, memoryview]]:
-        """Path, offset and bytes of the records between two revisions, and of some behind them."""
-        start_segment = self._segment_of(head, last if backwards else first)
-        if backwards:
-            for segment in range(start_segment, -1, -1):
-                path, end = self._extent(head, segment)
-                if segment == start_segment and last < head.revision:
-                    end = self._end_of_revision(head, segment, end, last)
-                for offset, frame in self._walk_back(path, end):
-                    yield path, offset, frame
-            return
-        for segment in range(start_segment, head.segment + 1):
-            path, end = self._extent(head, segment)
-            start = self._offset_of(head, segment, end, first) if segment == start_segment else 0
-            for offset, frame in self._walk(path, start, end, strict=True):
-                if is_record(frame):
-                    yield path, offset, frame
-
-    def _extent(self, head: StreamHead, segment: int) -> tuple[str, int]:
-        """Path and end of a segment that is the stream's own; that of `head` was seen to be."""
-        path = segment_path(head.stream_id, segment)
-        if segment == head.segment:
-            return path, head.end
-        self.check_header(head.stream_id, segment)
-        return path, self._disk.size(path)
-
-    def _segment_of(self, head: StreamHead, revision: int) -> int:
+    def segment_of(self, head: StreamHead, revision: int) -> int:
         """The segment that holds a revision: by bisection over the headers."""
         low, high = 0, head.segment
         while low < high:
@@ -312,16 +253,13 @@ class Segments:
                 high = middle - 1
         return low
 
-    def _end_of_revision(self, head: StreamHead, segment: int, end: int, revision: int) -> int:
-        path = segment_path(head.stream_id, segment)
-        offset = self._offset_of(head, segment, end, revision)
-        return offset + frame_length(self._disk.read(path, offset, HEAD.size))
-
-    def _offset_of(self, head: StreamHead, segment: int, end: int, revision: int) -> int:
+    def offset_of(self, head: StreamHead, segment: int, end: int, revision: int) -> int:
         """Where a revision's record starts: bisection over byte offsets, then a short walk."""
         path = segment_path(head.stream_id, segment)
         header_frame = self._disk.read(path, 0, _HEADER_BYTES_MAX)
         low = frame_length(header_frame)
+        if revision == 0:
+            return low
         high = end
         while high - low > _PROBE_BYTES:
             middle = (low + high) // 2
@@ -370,13 +308,8 @@ class Segments:
         reason = "the record does not lead to the next one"
         raise CorruptRecord(path, start, reason, stream_id=stream_id, revision=revision)
 
-    def _walk(
-        self, path: str, start: int, end: int, *, strict: bool = False
-    ) -> Iterator[tuple[int, memoryview]]:
-        """Offset and bytes of each frame from one border up to `end`.
-
-        Ends at the first frame that is not whole; raises CorruptRecord there if `strict`.
-        """
+    def _walk(self, path: str, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
+        """Offset and bytes of each frame from one border up to `end`, or the first that is not whole."""
         window_bytes = _WINDOW_BYTES
         while start < end:
             window = memoryview(self._disk.read(path, start, min(window_bytes, end - start)))
@@ -392,33 +325,7 @@ class Segments:
             elif problem == "cut" and len(window) == window_bytes < RECORD_BYTES_MAX:
                 window_bytes = min(RECORD_BYTES_MAX, max(2 * _WINDOW_BYTES, frame_length(window)))
             else:
-                if strict:
-                    raise CorruptRecord(path, start, problem or "cut")
                 return
 
-    def _walk_back(self, path: str, end: int) -> Iterator[tuple[int, memoryview]]:
-        """Offset and bytes of the records that end at `end` and before it, last first.
 
-        Raises CorruptRecord.
-        """
-        window_bytes = _WINDOW_BYTES
-        while end > 0:
-            start = max(0, end - window_bytes)
-            window = memoryview(self._disk.read(path, start, end - start))
-            at = len(window)
-            while length := last_frame_length(window[:at]):
-                if length > at:
-                    break
-                if problem := frame_problem(window[at - length : at]):
-                    raise CorruptRecord(path, start + at - length, problem)
-                at -= length
-                frame = window[at : at + length]
-                if is_record(frame):
-                    yield start + at, frame
-            if at == len(window):
-                if length is None or length > min(end, RECORD_BYTES_MAX) or length <= len(window):
-                    raise CorruptRecord(path, end, "no record ends here")
-                window_bytes = length
-            else:
-                window_bytes = _WINDOW_BYTES
-            end = start + at
+assert RECORD_ELEMENTS == 16, "the record's first bytes are searched for"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from threading import RLock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import Catalog
@@ -17,15 +18,15 @@ from msgstore.engine.journal import read_hint
 from msgstore.engine.records import Records
 from msgstore.engine.segments import Segments
 from msgstore.engine.session_log import SessionLog, last_event
+from msgstore.engine.stream_reading import StreamReading, lost
 from msgstore.engine.swap import is_swapping
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
-from msgstore.format.record import decode_record
 from msgstore.model.clock import to_datetime
 from msgstore.model.errors import CorruptRecord, StoreUnavailable
 from msgstore.model.message import PositionalMessage
-from msgstore.model.results import StoreStats, StreamInfo
 
-_CHECKED_EVERY = 512
+if TYPE_CHECKING:
+    from msgstore.model.results import StoreStats, StreamInfo
 
 
 class Source:
@@ -121,23 +122,21 @@ class Snapshot(NamedTuple):
         self, stream_id: str, first: int, last: int | None, *, backwards: bool
     ) -> Iterator[PositionalMessage]:
         """A stream's messages between two revisions, inclusive. Raises CorruptRecord."""
-        with self.source.reading():
-            head = self.source.segments.head(stream_id, self.rows)
+        return chain.from_iterable(self._stream_batches(stream_id, first, last, backwards))
+
+    def _stream_batches(
+        self, stream_id: str, first: int, last: int | None, backwards: bool
+    ) -> Iterator[list[PositionalMessage]]:
+        source = self.source
+        with source.reading():
+            head = source.segments.head(stream_id, self.rows)
             if head is None:
                 return
             last = head.revision if last is None else min(last, head.revision)
             if first > last:
                 return
-            frames = self.source.segments.read(head, first, last, backwards=backwards)
-            for count, frame in enumerate(frames):
-                if count % _CHECKED_EVERY == _CHECKED_EVERY - 1:
-                    self.source.check_still_there()
-                try:
-                    stored = decode_record(frame, stream_id)
-                except ValueError as error:
-                    revision = last - count if backwards else first + count
-                    raise self.source.segments.damaged(stream_id, revision, str(error)) from None
-                yield stored
+            stream = StreamReading(source.disk, source.segments, head, source.check_still_there)
+            yield from stream.read(first, last, backwards=backwards)
 
     def stream_info(self, stream_id: str) -> StreamInfo | None:
         with self.source.reading():
@@ -151,10 +150,12 @@ class Snapshot(NamedTuple):
                 yield self._stream_info(entry.stream_id, entry.first_position)
 
     def _stream_info(self, stream_id: str, first_position: int) -> StreamInfo:
+        from msgstore.model.results import StreamInfo
+
         head = self.source.segments.head(stream_id, self.rows)
         created = self.source.index.row(first_position)
         if head is None or created.revision != 0:
-            raise self.source.segments.lost(stream_id, 0)
+            raise lost(stream_id, 0)
         return StreamInfo(
             stream_id,
             head.revision,
@@ -171,6 +172,8 @@ class Snapshot(NamedTuple):
             return self._stats()
 
     def _stats(self) -> StoreStats:
+        from msgstore.model.results import StoreStats
+
         index = self.source.index
         event = last_event(self.source.disk, self.sessions_end)
         sessions = event.total if event else 0

@@ -60,7 +60,7 @@ def decode_frame(frame: bytes | memoryview) -> list[Any]:
         if len(frame) > _UNPACKED_UNSEEN_BYTES:
             _skip_through(frame)
         elements: list[Any] = msgpack.unpackb(
-            frame, strict_map_key=True, max_ext_len=0, ext_hook=_refuse_extension
+            frame, strict_map_key=True, max_ext_len=0, ext_hook=refuse_extension
         )
     except (ValueError, msgpack.UnpackException) as error:
         raise ValueError(f"it is not what msgstore writes ({error or 'cut short'})") from None
@@ -85,7 +85,7 @@ def _skip_through(frame: bytes | memoryview) -> None:
     unpacker.skip()
 
 
-def _refuse_extension(code: int, data: bytes) -> Any:
+def refuse_extension(code: int, data: bytes) -> Any:
     raise ValueError("an extension type")
 
 

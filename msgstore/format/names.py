@@ -27,8 +27,8 @@ LOOKUP = "lookup"
 SEGMENT_BYTES_ROLL = 64 * 1024 * 1024
 """A segment that has reached this size takes no more records."""
 _READABLE_CHARS_MAX = 40
-_UNREADABLE = re.compile(r"[^A-Za-z0-9_.-]")
-_SEGMENT = re.compile(
+_READABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+_SEGMENT = (
     r"streams/([0-9a-f]{2})/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,39}~([0-9a-f]{32})"
     r"(?:\.([1-9][0-9]{0,4}))?\.msgpack\Z"
 )
@@ -38,7 +38,7 @@ _SEGMENT = re.compile(
 def stream_stem(stream_id: str) -> str:
     """`streams/3f/orders-1~3f2c…`: the path of a stream's segments without number and suffix."""
     digest = blake2b(stream_id.encode(), digest_size=16).hexdigest()
-    readable = _UNREADABLE.sub("_", stream_id[:_READABLE_CHARS_MAX])
+    readable = "".join(c if c in _READABLE else "_" for c in stream_id[:_READABLE_CHARS_MAX])
     bare = readable.lstrip(".")
     readable = "_" * (len(readable) - len(bare)) + bare
     return f"{STREAMS}/{digest[:2]}/{readable}~{digest}"
@@ -52,7 +52,7 @@ def segment_path(stream_id: str, segment_number: int) -> str:
 
 def split_segment_path(path: str) -> tuple[str, int] | None:
     """The stem and the number in the path of a segment; None for any other path."""
-    match = _SEGMENT.match(path)
+    match = re.match(_SEGMENT, path)
     if match is None or not match[2].startswith(match[1]):
         return None
     return path[: match.end(2)], int(match[3] or 0)
@@ -62,7 +62,7 @@ def is_data_path(path: str) -> bool:
     """Whether a journal entry may write to `path`."""
     if path in (INDEX, CATALOG, SESSIONS):
         return True
-    match = _SEGMENT.match(path)
+    match = re.match(_SEGMENT, path)
     return match is not None and match[2].startswith(match[1])
 
 

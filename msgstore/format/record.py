@@ -46,7 +46,7 @@ RECORD_FIELDS = (
 )
 """The names of the elements 3 to 15."""
 _RECORD_COUNT = RECORD_ELEMENTS.to_bytes(2, "big")
-_KINDS = {0: MessageType.EVENT, 1: MessageType.COMMAND}
+KINDS = {0: MessageType.EVENT, 1: MessageType.COMMAND}
 _NUMBER_TAGS = b"\xcf\xcf\xce"  # at bytes 13, 22 and 31
 _pack = msgpack.Packer(autoreset=True).pack
 
@@ -158,7 +158,7 @@ def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessag
         return restore_positional(
             stream_id,
             decode_body(body),
-            _KINDS[kind],
+            KINDS[kind],
             revision,
             position,
             to_datetime(time_us),

@@ -19,7 +19,7 @@ from msgstore.format.names import (
 )
 
 REPAIR_KIND = "msgstore-repair"
-_QUARANTINE = re.compile(rf"{QUARANTINE}/repair-[1-9][0-9]{{0,8}}")
+_QUARANTINE = rf"{QUARANTINE}/repair-[1-9][0-9]{{0,8}}"
 
 
 class Move(NamedTuple):
@@ -69,7 +69,7 @@ def _may_be_carried_out(swap: Swap) -> bool:
     return (
         isinstance(swap.store_json, bytes)
         and isinstance(swap.quarantine, str)
-        and _QUARANTINE.fullmatch(swap.quarantine) is not None
+        and re.fullmatch(_QUARANTINE, swap.quarantine) is not None
         and all(isinstance(has_new, bool) and _may_move(path) for path, has_new in swap.moves)
     )
 

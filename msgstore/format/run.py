@@ -28,7 +28,7 @@ KEY_BYTES = 8
 BLOCK_KEYS = (BLOCK_BYTES - _BLOCK_HEAD.size) // KEY_BYTES
 assert BLOCK_KEYS == 511
 KEYS_MAX = 1 << 24
-_NAME = re.compile(r"([a-z]{1,16})-([1-9][0-9]{0,11})-([1-9][0-9]{0,11})\Z")
+_NAME = r"([a-z]{1,16})-([1-9][0-9]{0,11})-([1-9][0-9]{0,11})\Z"
 
 
 class RunHeader(NamedTuple):
@@ -59,7 +59,7 @@ def run_path(kind: str, first_row: int, last_row: int) -> str:
 
 def split_run_name(name: str) -> tuple[str, int, int] | None:
     """Kind, first and last row in the name of a run's file; None for any other name."""
-    match = _NAME.match(name)
+    match = re.match(_NAME, name)
     if match is None:
         return None
     first, last = int(match[2]), int(match[3])

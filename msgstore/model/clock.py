@@ -25,7 +25,7 @@ def system_clock_us() -> int:
 @lru_cache(maxsize=256)
 def to_datetime(time_us: int) -> datetime:
     """Cached, for all messages of a commit have one time."""
-    return EPOCH + timedelta(microseconds=time_us)
+    return EPOCH + timedelta(0, 0, time_us)
 
 
 def to_us(moment: datetime) -> int:
@@ -68,6 +68,23 @@ def format_uuid(raw: bytes) -> str:
     """The canonical text of a UUID's 16 bytes."""
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def format_uuids(many: list[bytes]) -> list[str]:
+    """`format_uuid` of each, a third of the price: dashes are set, and taken out, in all at once.
+
+    Raises ValueError where one is not 16 bytes long.
+    """
+    if not many:
+        return []
+    if set(map(len, many)) != {16}:
+        raise ValueError("a UUID has 16 bytes")
+    # ….hex gives `0123-4567-89ab-cdef-0123-4567-89ab-cdef-` for each: three dashes too many.
+    text = bytearray(b"".join(many).hex("-", 2), "ascii")
+    marks = b"*" * len(many)
+    text[4::40] = text[29::40] = text[34::40] = marks
+    text[39::40] = b"\n" * (len(many) - 1)
+    return text.translate(None, b"*").decode("ascii").split("\n")
 
 
 def parse_uuid(text: str) -> bytes | None:

@@ -21,8 +21,21 @@ class Expectation(Protocol):
     def allows(self, actual: int) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Any:
+class _Choice:
+    """A choice without a number: one is as good as another of its kind."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class _Any(_Choice):
+    __slots__ = ()
+
     def allows(self, actual: int) -> bool:
         return True
 
@@ -33,8 +46,9 @@ class _Any:
         return "ANY"
 
 
-@dataclass(frozen=True, slots=True)
-class _StreamExists:
+class _StreamExists(_Choice):
+    __slots__ = ()
+
     def allows(self, actual: int) -> bool:
         return actual > EMPTY_REVISION
 

@@ -10,7 +10,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Literal
 
-from msgstore.model.errors import InvalidArgument, InvalidFilter, InvalidMessage
+from msgstore.model.arguments import is_whole
+from msgstore.model.errors import InvalidFilter, InvalidMessage
 from msgstore.model.message import MessageType, PositionalMessage, to_utc
 from msgstore.model.values import (
     MISSING,
@@ -22,11 +23,10 @@ from msgstore.model.values import (
     look_up,
 )
 
-Direction = Literal["forwards", "backwards"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~", "?"]
 
 # Two-character operators stand first, so that `<=` is not read as `<` and a value `=…`.
-_CONDITION = re.compile(r"(?P<path>.+?)(?P<op>!=|<=|>=|!~|==?|<|>|~)(?P<value>.*)\Z", re.DOTALL)
+_CONDITION = r"(?s)(?P<path>.+?)(?P<op>!=|<=|>=|!~|==?|<|>|~)(?P<value>.*)\Z"
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +98,7 @@ class Condition:
         """
         if not isinstance(text, str):
             raise InvalidFilter("where", f"{excerpt(text)} is not a condition")
-        if match := _CONDITION.match(text):
+        if match := re.match(_CONDITION, text):
             path, op, value = match["path"].strip(), match["op"], match["value"].strip()
             op = "=" if op == "==" else op
             return cls(path, op, value if op in ("~", "!~") else _parse_value(value))  # type: ignore[arg-type]
@@ -300,13 +300,8 @@ def _to_names(value: Iterable[str] | str) -> frozenset[str]:
 
 
 def _check_position(name: str, value: object) -> None:
-    if value is not None and not _is_whole(value):
+    if value is not None and not is_whole(value):
         raise InvalidFilter(name, f"{excerpt(value)} is not a position")
-
-
-def _is_whole(value: object) -> bool:
-    """An integer of 0 or more; `True` is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _to_moment(name: str, value: datetime | str | None) -> datetime | None:
@@ -341,49 +336,6 @@ def _to_conditions(value: Iterable[Condition | str] | Condition | str) -> tuple[
     if not parts:
         raise InvalidFilter("where", "must not be empty")
     return tuple(part if isinstance(part, Condition) else Condition.parse(part) for part in parts)
-
-
-def check_count(value: object, name: str = "count") -> int | None:
-    """None, or an integer of 0 or more; raises InvalidArgument."""
-    if value is None or _is_whole(value):
-        return value  # type: ignore[return-value]
-    raise InvalidArgument(name, f"{excerpt(value)} is not a number of 0 or more")
-
-
-def check_direction(value: object) -> Direction:
-    """Raises InvalidArgument unless `value` names a direction."""
-    if value != "forwards" and value != "backwards":
-        raise InvalidArgument(
-            "direction", f"{excerpt(value)} is neither 'forwards' nor 'backwards'"
-        )
-    return value
-
-
-def check_revision(value: object, name: str) -> int | None:
-    """None, or the revision of a message: an integer of 0 or more; raises InvalidArgument."""
-    if value is None or _is_whole(value):
-        return value  # type: ignore[return-value]
-    raise InvalidArgument(name, f"{excerpt(value)} is not a revision")
-
-
-def check_timeout(value: object) -> float | None:
-    """None, or seconds: a number of 0 or more; raises InvalidArgument."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise InvalidArgument(
-            "timeout", f"{excerpt(value)} is not a number of seconds of 0 or more"
-        )
-    return value
-
-
-def check_filter(value: object) -> MessageFilter:
-    """The filter itself, EVERYTHING for None; raises InvalidFilter for what is no MessageFilter."""
-    if value is None:
-        return EVERYTHING
-    if not isinstance(value, MessageFilter):
-        raise InvalidFilter("filter", f"{type(value).__name__} is not a MessageFilter")
-    return value
 
 
 EVERYTHING = MessageFilter()

@@ -225,7 +225,7 @@ def parse_timestamp(value: object, path: str) -> datetime:
 # its slots plainly and then takes on the public class.
 
 
-class _MessageDraft:
+class MessageDraft:
     __slots__ = Message.__slots__
 
     def __init__(
@@ -249,7 +249,7 @@ class _MessageDraft:
         self.metadata = metadata
 
 
-class _PositionalDraft:
+class PositionalDraft:
     __slots__ = PositionalMessage.__slots__
 
     def __init__(
@@ -273,13 +273,13 @@ class _PositionalDraft:
 
 def restore_message(*fields: Any) -> Message:
     """A Message from its eight fields in order, which were checked when they were saved."""
-    draft: Any = _MessageDraft(*fields)
+    draft: Any = MessageDraft(*fields)
     draft.__class__ = Message
     return draft  # type: ignore[no-any-return]
 
 
 def restore_positional(*fields: Any) -> PositionalMessage:
     """A PositionalMessage from its seven fields in order, unchecked."""
-    draft: Any = _PositionalDraft(*fields)
+    draft: Any = PositionalDraft(*fields)
     draft.__class__ = PositionalMessage
     return draft  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ from msgstore.model.expectation import (
     to_expectation,
 )
 from msgstore.model.message import Message, MessageType, PositionalMessage, to_message_type
-from msgstore.model.results import SaveResult
+from msgstore.model.saved import SaveResult
 from msgstore.model.values import Json, check_text, json_equal
 
 

@@ -17,9 +17,9 @@ INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**64 - 1
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 _SHOWN_BELOW = 10**40
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+_PLAIN_KEY = r"[A-Za-z_][A-Za-z0-9_-]*\Z"
 
 
 def check_text(value: object, what: str) -> str:
@@ -36,7 +36,7 @@ def check_text(value: object, what: str) -> str:
         raise InvalidText(what, "holds a lone surrogate, which is not Unicode text") from None
     if size_bytes > TEXT_BYTES_MAX:
         raise InvalidText(what, f"takes {size_bytes:,} bytes; the limit is {TEXT_BYTES_MAX:,}")
-    if control := _CONTROL.search(value):
+    if control := re.search(_CONTROL, value):
         raise InvalidText(what, f"holds the control character U+{ord(control[0]):04X}")
     return value
 
@@ -143,7 +143,7 @@ def _check_unicode(value: str) -> None:
 
 def join_key(path: str, key: str) -> str:
     """`data` and `total` -> `data.total`; a key that is not a plain name goes into brackets."""
-    if _PLAIN_KEY.match(key):
+    if re.match(_PLAIN_KEY, key):
         return f"{path}.{key}"
     return f"{path}[{key!a}]"
 

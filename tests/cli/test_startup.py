@@ -59,10 +59,26 @@ def test_readers_need_no_lock(cli: Cli, name: str) -> None:
     assert offenders(loaded(cli, *COMMANDS[name]), {"portalocker"}) == set()
 
 
+def test_a_save_makes_no_more_than_it_uses(cli: Cli) -> None:
+    """A save into a store that nobody else locks loads no portalocker, filter, or answers of reads."""
+    cli("save", "s", "-t", "T", "--correlation-id", "c")
+    unused = {"portalocker", "logging", "tempfile", "random", "ctypes", "hashlib"}
+    unused |= {"msgstore.model.filter", "msgstore.model.results", "msgstore.backends.protocol"}
+    unused |= {"msgstore.engine.query", "msgstore.engine.follow", "msgstore.engine.scan"}
+    assert offenders(loaded(cli, *COMMANDS["save"]), unused) == set()
+
+
 def test_many_lines_are_light_too(cli: Cli) -> None:
     """save - loads no rich either."""
     line = '{"streamId": "s", "type": "T"}\n'
     assert offenders(loaded(cli, "save", "-", stdin=line), NEVER | {"importlib.metadata"}) == set()
+
+
+def test_a_read_of_a_stream_needs_no_filter(cli: Cli) -> None:
+    """read loads neither filters nor queries."""
+    cli("save", "s", "-t", "T")
+    unused = {"msgstore.model.filter", "msgstore.engine.query", "ctypes"}
+    assert offenders(loaded(cli, *COMMANDS["read"]), unused) == set()
 
 
 def test_the_version_loads_no_store(cli: Cli) -> None:

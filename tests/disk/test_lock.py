@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -124,12 +125,12 @@ def test_a_lock_that_cannot_be_unlocked(path: str, monkeypatch: pytest.MonkeyPat
     """Whatever the system says to an unlock, the lock is free: what was done under it is done."""
     lock = FileLock(path, 0)
 
-    def refused(fd: int) -> None:
+    def refused(fd: int, operation: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     lock.acquire()
     with monkeypatch.context() as patch:
-        patch.setattr(portalocker, "unlock", refused)
+        patch.setattr(fcntl, "flock", refused)
         lock.release()
     assert is_free(path)
     with lock:
@@ -166,17 +167,25 @@ def test_a_symbolic_link_is_refused(path: str, tmp_path: Path, shared: bool) -> 
 # ---------------------------------------------------------------- waiting
 
 
+FLOCKS = ((fcntl, "flock"), (portalocker.portalocker, "LOCKER"))
+"""The system call, and the name under which portalocker keeps it."""
+
+
 class Watched:
-    """Stands in for `portalocker.lock`: tells of every call, and when one is about to block."""
+    """Stands in for `flock`: tells of every call, and when one is about to block."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[bool] = []
         self.blocking = Event()
-        self._real = portalocker.lock
-        monkeypatch.setattr(portalocker, "lock", self)
+        self._real = fcntl.flock
+        for module, name in FLOCKS:
+            monkeypatch.setattr(module, name, self)
 
-    def __call__(self, fd: int, flags: portalocker.LockFlags) -> None:
-        blocks = not flags & portalocker.LockFlags.NON_BLOCKING
+    def __call__(self, fd: int, flags: int) -> None:
+        if flags & fcntl.LOCK_UN:
+            self._real(fd, flags)
+            return
+        blocks = not flags & fcntl.LOCK_NB
         self.calls.append(blocks)
         if blocks:
             self.blocking.set()
@@ -262,14 +271,17 @@ def test_a_lock_that_fails(path: str, monkeypatch: pytest.MonkeyPatch, when: str
     first = FileLock(path, 0)
     first.acquire()
     before = open_files()
-    real: Callable[..., None] = portalocker.lock
+    real: Callable[..., None] = fcntl.flock
 
-    def refused(fd: int, flags: portalocker.LockFlags) -> None:
-        if when == "while waiting" and flags & portalocker.LockFlags.NON_BLOCKING:
+    def refused(fd: int, flags: int) -> None:
+        if flags & fcntl.LOCK_UN:
+            return
+        if when == "while waiting" and flags & fcntl.LOCK_NB:
             real(fd, flags)
-        raise portalocker.LockException("x") from OSError(errno.ENOLCK, "no locks available")
+        raise OSError(errno.ENOLCK, "no locks available")
 
-    monkeypatch.setattr(portalocker, "lock", refused)
+    for module, name in FLOCKS:
+        monkeypatch.setattr(module, name, refused)
     with pytest.raises(OSError, match="no locks available") as caught:
         second.acquire()
     assert caught.value.errno == errno.ENOLCK

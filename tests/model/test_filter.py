@@ -8,17 +8,15 @@ from typing import Any
 
 import pytest
 
-from msgstore.model.errors import InvalidArgument, InvalidFilter
-from msgstore.model.filter import (
-    EVERYTHING,
-    Condition,
-    MessageFilter,
+from msgstore.model.arguments import (
     check_count,
     check_direction,
     check_filter,
     check_revision,
     check_timeout,
 )
+from msgstore.model.errors import InvalidArgument, InvalidFilter
+from msgstore.model.filter import EVERYTHING, Condition, MessageFilter
 from msgstore.model.message import Message, MessageType, PositionalMessage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
