@@ -7,13 +7,17 @@ A flock belongs to the open file. There are no PID files, nothing is unlinked, n
 from __future__ import annotations
 
 import os
+from functools import cache
 from threading import TIMEOUT_MAX, Event, Thread
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakSet
 
 from msgstore.disk.opening import open_plain, owner_to_keep
 from msgstore.model.errors import StoreLocked
+
+if TYPE_CHECKING:
+    from portalocker import LockFlags
 
 
 class FileLock:
@@ -30,12 +34,12 @@ class FileLock:
         # Only writers come here: readers never pay for this import.
         import portalocker
 
-        flags = portalocker.LockFlags.SHARED if shared else portalocker.LockFlags.EXCLUSIVE
+        blocking, at_once = _flags(shared)
         fd = self._open(shared)
         try:
-            portalocker.lock(fd, flags | portalocker.LockFlags.NON_BLOCKING)
+            portalocker.lock(fd, at_once)
         except portalocker.AlreadyLocked:
-            self._wait(fd, flags)
+            self._wait(fd, blocking)
         except portalocker.LockException as error:
             raise _os_error(error) from None
 
@@ -96,6 +100,15 @@ class FileLock:
     ) -> Literal[False]:
         self.release()
         return False
+
+
+@cache
+def _flags(shared: bool) -> tuple[LockFlags, LockFlags]:
+    """To wait for the lock, and to take it or leave it: putting flags together costs as much as a call."""
+    from portalocker import LockFlags
+
+    flags = LockFlags.SHARED if shared else LockFlags.EXCLUSIVE
+    return flags, flags | LockFlags.NON_BLOCKING
 
 
 class _Waiter(Thread):
