@@ -21,7 +21,7 @@ from msgstore.backends.base import (
 )
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.commit import Encoded, encode_message
+from msgstore.engine.encoding import encode_drafts, encode_requests, messages_of
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
@@ -39,6 +39,7 @@ from msgstore.model.arguments import (
     check_timeout,
 )
 from msgstore.model.clock import Clock, format_uuid, new_session_id, system_clock_us
+from msgstore.model.draft import Draft, DraftsSaved
 from msgstore.model.errors import (
     InvalidArgument,
     MsgStoreError,
@@ -122,18 +123,28 @@ class FileMessageStore(LocalSessions, BaseStore):
     def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
         self._check_open()
         session_id = self._current
-        encoded = [_encode(request, index, session_id) for index, request in enumerate(requests)]
+        encoded = encode_requests(requests, session_id)
         if not any(encoded):
             return self._plan_unlocked(requests, independent)
         if self._opened.source is None and self._snapshot() is None:
             self._plan_unlocked(requests, independent)  # a refused save does not make a store
         with self._writer.exclusive() as writer:
-            number = writer.sessions().open_session(session_id).number if session_id else 0
+            number = writer.number_of(session_id)
             plan = plan_saves(requests, self._known(writer), independent=independent)
             if plan.new:
-                writer.commit(plan.new, encoded, number)
+                writer.commit(messages_of(plan.new, encoded), number)
         self._sync_soon()
         return plan.results
+
+    def save_drafts(self, drafts: Sequence[Draft]) -> DraftsSaved:
+        self._check_open()
+        session_id = self._current
+        encoded = encode_drafts(drafts, session_id)
+        with self._writer.exclusive() as writer:
+            saved = DraftsSaved(writer.rows + 1, len(encoded))
+            writer.commit(encoded, writer.number_of(session_id))
+        self._sync_soon()
+        return saved
 
     def _known(self, writer: Writer) -> Known:
         def find(message_id: str) -> PositionalMessage | None:
@@ -484,12 +495,3 @@ def _connect_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_connect_in_child)
-
-
-def _encode(request: SaveRequest, index: int, session_id: str | None) -> list[Encoded]:
-    """The messages of one request, before the lock is taken. Raises MessageTooLarge."""
-    try:
-        return [encode_message(message, session_id) for message in request.messages]
-    except MsgStoreError as error:
-        error.request_index = index
-        raise

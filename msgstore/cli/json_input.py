@@ -29,8 +29,12 @@ class NotJson(RequestError):
 
 def json_reader(text: bytes) -> Callable[[bytes], Json]:
     """What reads every piece of `text` rightly, and as fast as that allows."""
-    has_long_number = _LONG_NUMBER in text.translate(_DIGITS_TO_ZERO)
-    return read_json_slowly if has_long_number else orjson.loads
+    return read_json_slowly if has_long_number(text) else orjson.loads
+
+
+def has_long_number(text: bytes) -> bool:
+    """Whether a number in `text` may be beyond 64 bits: as long as that is a run of digits in it."""
+    return _LONG_NUMBER in text.translate(_DIGITS_TO_ZERO)
 
 
 def read_json(text: bytes) -> Json:

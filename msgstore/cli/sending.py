@@ -9,7 +9,9 @@ import orjson
 
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.json_input import INPUT_BYTES_MAX, json_reader, read_json_slowly
+from msgstore.cli.plain_lines import PlainLines
 from msgstore.cli.tally import Tally
+from msgstore.model.draft import Draft, DraftStore
 from msgstore.model.errors import MessageTooLarge, MsgStoreError
 from msgstore.model.saving import SaveRequest
 
@@ -36,17 +38,23 @@ class LineSaver:
         self._store = store
         self._stream_id = stream_id
         self._lines_done = 0
+        self._plain = PlainLines(stream_id)
+        self._takes_drafts = isinstance(store, DraftStore)
 
     def save(self, lines: Lines) -> None:
         """Commits each line on its own account, up to the first that is refused.
 
         Raises its error, with the number of the line and what was committed before it.
         """
-        requests: list[SaveRequest] = []
-        refusal = parse_lines(lines, self._stream_id, requests)
-        refusal = self._commit(requests) or refusal
-        if refusal:
-            raise self._explain(refusal, lines)
+        drafts = self._plain.read(lines) if self._takes_drafts else None
+        if drafts:
+            self._commit_drafts(drafts, lines)
+        else:
+            requests: list[SaveRequest] = []
+            refusal = parse_lines(lines, self._stream_id, requests)
+            refusal = self._commit(requests) or refusal
+            if refusal:
+                raise self._explain(refusal, lines)
         self._lines_done += len(lines)
 
     def save_together(self, lines: Lines) -> None:
@@ -65,6 +73,13 @@ class LineSaver:
         except MsgStoreError as error:
             raise self._explain(error, lines) from None
         self.tally.add(transaction.results)
+
+    def _commit_drafts(self, drafts: list[Draft], lines: Lines) -> None:
+        try:
+            saved = cast("DraftStore", self._store).save_drafts(drafts)
+        except MsgStoreError as error:
+            raise self._explain(error, lines) from None
+        self.tally.add_drafts(drafts, saved)
 
     def _commit(self, requests: list[SaveRequest]) -> MsgStoreError | None:
         """Commits what stands before the first request that is refused; returns why that one was."""

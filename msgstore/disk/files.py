@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
 
+from msgstore.disk.handles import Handle, handles_max
 from msgstore.disk.opening import (
     FOLDER_MODE,
     Owner,
@@ -26,7 +27,7 @@ from msgstore.disk.opening import (
     remove_at,
 )
 
-_HANDLES_MAX = 96
+_SEGMENTS = "streams/"
 _NOTHING = -1
 # A read of more than this is cut to what the file holds before room is made for it: the size may
 # come from a file that lies.
@@ -100,33 +101,15 @@ class Disk(Protocol):
         ...
 
 
-class _Handle:
-    """An open file, closed when the last one who uses it lets go.
-
-    Whoever makes a call on `fd` keeps the handle in a variable of its own meanwhile: another thread
-    may take it out of the cache at any time.
-    """
-
-    __slots__ = ("fd", "was_used", "writable")
-
-    def __init__(self, fd: int, writable: bool) -> None:
-        self.fd = fd
-        self.writable = writable
-        self.was_used = False
-
-    def __del__(self) -> None:
-        os.close(self.fd)
-
-
 class RealDisk:
     """A Disk over a folder. May be used from several threads."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._prefix = os.path.join(root, "")
-        self._handles: dict[str, _Handle] = {}
-        self._folders: dict[str, _Handle] = {}  # those at the top, and the last one below them
-        self._last_folder = ""
+        self._handles: dict[str, Handle] = {}
+        self._folders: dict[str, Handle] = {}  # those at the top: `streams`, `quarantine`
+        self._below: dict[str, Handle] = {}  # those in `streams`
         self._lock = Lock()
         self._has_written = False
         self._owner: list[Owner | None] = []  # filled when something is made for the first time
@@ -264,6 +247,7 @@ class RealDisk:
         with self._lock:
             self._handles.clear()
             self._folders.clear()
+            self._below.clear()
 
     def _drop(self, path: str) -> None:
         with self._lock:
@@ -272,12 +256,12 @@ class RealDisk:
     def _drop_below(self, path: str) -> None:
         """Lets go of a file, or of all in a folder."""
         with self._lock:
-            for name in [n for n in self._handles if n == path or n.startswith(path + "/")]:
-                del self._handles[name]
-            for name in [n for n in self._folders if n == path or n.startswith(path + "/")]:
-                del self._folders[name]
+            caches: tuple[dict[str, Handle], ...] = (self._handles, self._folders, self._below)
+            for cache in caches:
+                for name in [n for n in cache if n == path or n.startswith(path + "/")]:
+                    del cache[name]
 
-    def _open(self, path: str, writable: bool = False) -> _Handle:
+    def _open(self, path: str, writable: bool = False) -> Handle:
         """The open file: taken from the cache without a lock, for a look-up is one step."""
         handle = self._handles.get(path)
         if handle is not None and (handle.writable or not writable):
@@ -286,23 +270,23 @@ class RealDisk:
         with self._lock:
             # Who writes will write to what it reads: one open file then serves for both.
             handle = self._open_for_both(path) if self._has_written and not writable else None
-            handle = handle or _Handle(self._open_file(path, writable), writable)
+            handle = handle or Handle(self._open_file(path, writable), writable)
             self._handles[path] = handle
             self._evict()
             return handle
 
     def _evict(self) -> None:
         """The clock algorithm: the oldest that nobody used since the hand last came by."""
-        while len(self._handles) > _HANDLES_MAX:
+        while len(self._handles) > handles_max():
             path, handle = next(iter(self._handles.items()))
             del self._handles[path]
             if handle.was_used:
                 handle.was_used = False
                 self._handles[path] = handle
 
-    def _open_for_both(self, path: str) -> _Handle | None:
+    def _open_for_both(self, path: str) -> Handle | None:
         try:
-            return _Handle(self._open_plain(path, os.O_RDWR), True)
+            return Handle(self._open_plain(path, os.O_RDWR), True)
         except FileNotFoundError:
             raise
         except OSError:  # a read-only disk, say; whether it can be read the next call tells
@@ -328,8 +312,16 @@ class RealDisk:
 
     def _open_plain(self, path: str, flags: int) -> int:
         owner = self._owner_of_new() if flags & os.O_CREAT else None
-        with self._at(path) as (name, folder):
-            return open_plain(name, flags, folder, owner=owner)
+        if path.startswith(_SEGMENTS):
+            parent, _, name = path.rpartition("/")
+            folder = self._segment_folder(parent)
+            try:
+                return open_plain(name, flags, folder.fd, owner=owner)
+            except OSError as error:
+                _name_in(error, self._prefix + path)
+                raise
+        with self._at(path) as (name, above):
+            return open_plain(name, flags, above, owner=owner)
 
     def _owner_of_new(self) -> Owner | None:
         if not self._owner:
@@ -353,21 +345,30 @@ class RealDisk:
             with _named(self._prefix + path):
                 yield name, above.fd
             return
-        folder = self._folders.get(parent)
-        if folder is None:
-            with _named(self._prefix + parent):
-                folder = _Handle(_open_below(above.fd, below), False)
-            # The last one only: a scan goes through the segments of a folder one after the other.
-            self._folders.pop(self._last_folder, None)
-            self._folders[parent], self._last_folder = folder, parent
-        with _named(self._prefix + path):
-            yield name, folder.fd
+        with _named(self._prefix + parent):
+            folder = _open_below(above.fd, below)
+        try:
+            with _named(self._prefix + path):
+                yield name, folder
+        finally:
+            os.close(folder)
 
-    def _top_folder(self, name: str) -> _Handle:
+    def _top_folder(self, name: str) -> Handle:
         """Stays open: nearly every segment is another file of another folder in `streams`."""
         handle = self._folders.get(name)
         if handle is None:
-            handle = self._folders[name] = _Handle(open_folder(self._prefix + name), False)
+            handle = self._folders[name] = Handle(open_folder(self._prefix + name), False)
+        return handle
+
+    def _segment_folder(self, path: str) -> Handle:
+        """Stays open too, while there is room: streams come by the thousand. `_open` has the lock."""
+        handle = self._below.get(path)
+        if handle is None:
+            with self._at(path) as (name, above):
+                handle = Handle(open_folder(name, above), False)
+            if len(self._below) >= handles_max():
+                del self._below[next(iter(self._below))]
+            self._below[path] = handle
         return handle
 
     def _open_folder(self, path: str) -> int:
@@ -398,9 +399,13 @@ def _named(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is not None:
-            error.filename = path
+        _name_in(error, path)
         raise
+
+
+def _name_in(error: OSError, path: str) -> None:
+    if error.filename is not None:
+        error.filename = path
 
 
 def _sync_and_close(fd: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import cache
 
 from msgstore.disk.files import Disk
 from msgstore.engine.journal import Tail, entries_of_generation, write_hint
@@ -24,13 +25,15 @@ def flush_generation(disk: Disk, tail: Tail) -> None:
     files = {INDEX, CATALOG, SESSIONS}
     for entry in entries_of_generation(disk, tail.slot):
         files.update(write.path for write in entry.writes)
+        if _flush_all(disk, files):
+            return  # that was all there is: the other entries need not be read
     flush_files(disk, files)
 
 
 def flush_files(disk: Disk, files: Iterable[str]) -> None:
     """Syncs files and the folders they are in."""
     paths = sorted(files)
-    if len(paths) > _FILES_ONE_BY_ONE_MAX and _syncfs_reports_errors() and disk.sync_all():
+    if _flush_all(disk, paths):
         return
     folders = {""}
     for path in paths:
@@ -43,6 +46,12 @@ def flush_files(disk: Disk, files: Iterable[str]) -> None:
         disk.sync_folder(folder)
 
 
+def _flush_all(disk: Disk, files: Collection[str]) -> bool:
+    """Syncs the whole file system where so many files are to be synced; False where they are not."""
+    return len(files) > _FILES_ONE_BY_ONE_MAX and _syncfs_reports_errors() and disk.sync_all()
+
+
+@cache
 def _syncfs_reports_errors() -> bool:
     """syncfs(2): write-back errors are reported from Linux 5.8 on."""
     numbers = os.uname().release.split(".")[:2]

@@ -1,35 +1,18 @@
-"""A commit as bytes: from decided saves to the physical writes. Nothing here touches the disk."""
+"""From decided saves to physical writes. Nothing here touches the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zlib import crc32
 
+from msgstore.engine.encoding import Encoded
 from msgstore.format.catalog import ALIGNMENT, CatalogEntry, encode_catalog_entry
-from msgstore.format.frame import frame_crc
 from msgstore.format.journal import Write
-from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, hash64, segment_path
-from msgstore.format.record import SegmentHeader, encode_body, encode_record, encode_segment_header
-from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, encode_row, hash32
-from msgstore.model.clock import format_uuid, uuid7
-from msgstore.model.inference import infer_message_type
-from msgstore.model.message import Message, MessageType
-from msgstore.model.saving import NewSave
-
-
-class Encoded(NamedTuple):
-    """What was made of a message before the lock was taken."""
-
-    body: bytes
-    message_id: str
-    """The given id, or the one that was made for it."""
-
-
-def encode_message(message: Message, session_id: str | None) -> Encoded:
-    """Everything of a record that does not depend on its place. Raises MessageTooLarge."""
-    message_id = format_uuid(uuid7()) if message.id is None else message.id
-    return Encoded(encode_body(message, message_id, session_id), message_id)
+from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, segment_path
+from msgstore.format.record import SegmentHeader, encode_segment_header, seal_record
+from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, pack_row, seal_row
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -40,7 +23,6 @@ class StreamCursor:
     stream: int
     segment: int
     end: int
-    last_position: int
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -86,16 +68,14 @@ class Built(NamedTuple):
 
 
 def build_commit(
-    saves: Sequence[NewSave],
-    encoded: Sequence[Sequence[Encoded]],
+    messages: Sequence[Encoded],
     cursor_of: Callable[[str], StreamCursor | None],
     totals: Totals,
     context: CommitContext,
 ) -> Built:
-    """`encoded` holds the messages of each request; `cursor_of` gives a stream's place, if it has one."""
-    builder = _Builder(cursor_of, totals, context, sum(len(s.request.messages) for s in saves))
-    for save in saves:
-        builder.add(save, encoded[save.request_index])
+    """The messages in the order of their positions; `cursor_of` gives a stream's place, if it has one."""
+    builder = _Builder(cursor_of, totals, context)
+    builder.add(messages)
     return builder.built()
 
 
@@ -105,7 +85,6 @@ class _Builder:
         cursor_of: Callable[[str], StreamCursor | None],
         totals: Totals,
         context: CommitContext,
-        batch_rows: int,
     ) -> None:
         self._cursor_of = cursor_of
         self._context = context
@@ -113,109 +92,68 @@ class _Builder:
         self._totals = Totals(
             totals.rows, context.time_us, totals.commands, totals.streams, totals.segment_bytes
         )
-        self._batch_rows = batch_rows
         self._cursors: dict[str, StreamCursor] = {}
-        self._runs: dict[str, _Run] = {}
+        self._runs: list[_Run] = []
         self._catalog: list[bytes] = []
         self._catalog_end = context.catalog_end
         self._rows: list[bytes] = []
-        self._hash64: dict[str, int] = {}
 
-    def add(self, save: NewSave, encoded: Sequence[Encoded]) -> None:
-        request = save.request
-        cursor = self._cursor(request.stream_id)
-        assert save.first_revision == cursor.revision + 1
-        assert save.first_position == self._totals.rows + 1
-        for message, made in zip(request.messages, encoded, strict=True):
-            kind = infer_message_type(request.stream_id, message.request_id, request.message_type)
-            self._add_message(
-                request.stream_id,
-                cursor,
-                message,
-                made,
-                kind is MessageType.COMMAND,
+    def add(self, messages: Sequence[Encoded]) -> None:
+        """The one loop that every saved message goes through: what it needs stands in locals."""
+        totals, batch_rows, rows = self._totals, len(messages), self._rows
+        _, sequence, time_us, session, synced, _ = self._context
+        sequence &= 0xFFFF_FFFF
+        synced_flag = FLAG_SYNCED if synced else 0
+        position, commands, segment_bytes = totals.rows, totals.commands, totals.segment_bytes
+        places: dict[str, tuple[StreamCursor, list[bytes]]] = {}
+        for ordinal, message in enumerate(messages):
+            stream_id, body, is_command, type_hash, ids = message
+            place = places.get(stream_id)
+            if place is None or place[0].end >= SEGMENT_BYTES_ROLL:
+                totals.segment_bytes, totals.rows = segment_bytes, position
+                place = places[stream_id] = self._place(stream_id)
+                segment_bytes = totals.segment_bytes
+            cursor, parts = place
+            position += 1
+            commands += is_command
+            cursor.revision = revision = cursor.revision + 1
+            seal, rest, length, crc = seal_record(body, position, time_us, revision, is_command)
+            parts += (seal, rest)
+            segment_bytes += length
+            row = pack_row(
+                FLAG_COMMAND | synced_flag if is_command else synced_flag,
+                cursor.segment,
+                cursor.stream,
+                cursor.end,
+                length,
+                crc,
+                revision,
+                sequence,
+                ordinal,
+                batch_rows,
+                session,
+                totals.streams,
+                *ids,
+                time_us,
+                type_hash,
+                commands,
+                segment_bytes,
             )
+            rows += (seal_row(crc32(row, position & 0xFFFF_FFFF)), row)
+            cursor.end += length
+        totals.rows, totals.commands, totals.segment_bytes = position, commands, segment_bytes
 
-    def _add_message(
-        self,
-        stream_id: str,
-        cursor: StreamCursor,
-        message: Message,
-        encoded: Encoded,
-        is_command: bool,
-    ) -> None:
-        totals, context = self._totals, self._context
-        run = self._run(stream_id, cursor)
-        cursor.revision += 1
-        totals.rows += 1
-        cursor.last_position = totals.rows
-        totals.commands += is_command
-        record = encode_record(
-            encoded.body, totals.rows, context.time_us, cursor.revision, is_command
-        )
-        run.parts.append(record)
-        totals.segment_bytes += len(record)
-        self._rows.append(
-            encode_row(
-                totals.rows,
-                (
-                    (FLAG_COMMAND if is_command else 0) | (FLAG_SYNCED if context.synced else 0),
-                    cursor.segment,
-                    cursor.stream,
-                    cursor.end,
-                    len(record),
-                    frame_crc(record),
-                    cursor.revision,
-                    context.sequence & 0xFFFF_FFFF,
-                    len(self._rows),
-                    self._batch_rows,
-                    context.session,
-                    totals.streams,
-                    hash32(encoded.message_id),
-                    hash32(message.correlation_id),
-                    hash32(message.request_id),
-                    hash32(message.causation_id),
-                    context.time_us,
-                    self._type_hash(message.type),
-                    totals.commands,
-                    totals.segment_bytes,
-                ),
-            )
-        )
-        cursor.end += len(record)
-
-    def _type_hash(self, name: str) -> int:
-        found = self._hash64.get(name)
-        if found is None:
-            found = self._hash64[name] = hash64(name)
-        return found
-
-    def _cursor(self, stream_id: str) -> StreamCursor:
+    def _place(self, stream_id: str) -> tuple[StreamCursor, list[bytes]]:
+        """Where the next record of the stream goes; begins a segment where one is due."""
         cursor = self._cursors.get(stream_id)
         if cursor is None:
             known = self._cursor_of(stream_id)
             cursor = self._new_stream(stream_id) if known is None else _copy(known)
             self._cursors[stream_id] = cursor
-        return cursor
-
-    def _new_stream(self, stream_id: str) -> StreamCursor:
-        entry = encode_catalog_entry(
-            CatalogEntry(self._totals.streams, self._totals.rows + 1, stream_id)
-        )
-        cursor = StreamCursor(-1, self._catalog_end // ALIGNMENT, 0, 0, 0)
-        self._catalog.append(entry)
-        self._catalog_end += len(entry)
-        self._totals.streams += 1
-        return cursor
-
-    def _run(self, stream_id: str, cursor: StreamCursor) -> _Run:
-        """The run that the next record of the stream goes into; begins a segment where one is due."""
         if cursor.end >= SEGMENT_BYTES_ROLL:
             cursor.segment, cursor.end = cursor.segment + 1, 0
-        path = segment_path(stream_id, cursor.segment)
-        run = self._runs.get(path)
-        if run is None:
-            run = self._runs[path] = _Run(path, cursor.end)
+        run = _Run(segment_path(stream_id, cursor.segment), cursor.end)
+        self._runs.append(run)
         if cursor.end == 0:
             header = encode_segment_header(
                 SegmentHeader(
@@ -225,17 +163,26 @@ class _Builder:
             run.parts.append(header)
             cursor.end = len(header)
             self._totals.segment_bytes += len(header)
-        return run
+        return cursor, run.parts
+
+    def _new_stream(self, stream_id: str) -> StreamCursor:
+        entry = encode_catalog_entry(
+            CatalogEntry(self._totals.streams, self._totals.rows + 1, stream_id)
+        )
+        cursor = StreamCursor(-1, self._catalog_end // ALIGNMENT, 0, 0)
+        self._catalog.append(entry)
+        self._catalog_end += len(entry)
+        self._totals.streams += 1
+        return cursor
 
     def built(self) -> Built:
-        writes = [Write(run.path, run.offset, b"".join(run.parts)) for run in self._runs.values()]
+        writes = [Write(run.path, run.offset, b"".join(run.parts)) for run in self._runs]
         if self._catalog:
             writes.append(Write(CATALOG, self._context.catalog_end, b"".join(self._catalog)))
         writes.append(Write(INDEX, self._first_row * ROW_BYTES, b"".join(self._rows)))
-        return Built(writes, len(self._rows), self._cursors, self._totals, self._catalog_end)
+        rows = self._totals.rows + 1 - self._first_row
+        return Built(writes, rows, self._cursors, self._totals, self._catalog_end)
 
 
 def _copy(cursor: StreamCursor) -> StreamCursor:
-    return StreamCursor(
-        cursor.revision, cursor.stream, cursor.segment, cursor.end, cursor.last_position
-    )
+    return StreamCursor(cursor.revision, cursor.stream, cursor.segment, cursor.end)

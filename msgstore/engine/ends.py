@@ -49,6 +49,8 @@ class StreamEnds:
         self._catalog_seen: tuple[int, int] | None = None
         """How many streams the runs and `_references` know, and where in the catalog these end."""
         self._references: dict[str, int] = {}
+        self._walked_rows = -1
+        """What `_walk_catalog` was last asked for: it is asked again and again."""
 
     # ------------------------------------------------------------ asking
 
@@ -124,12 +126,15 @@ class StreamEnds:
 
     def _walk_catalog(self, rows: int) -> None:
         """The streams among the first `rows` that were not seen yet."""
+        if rows == self._walked_rows:
+            return  # as for every new stream of one commit
         known, start = self._catalog_seen or self._catalog_start()
         count = self._streams_at(rows)
         for reference, entry, end in self._catalog.behind(start, max(0, count - known)):
             self._references[entry.stream_id] = reference
             known, start = known + 1, end
         self._catalog_seen = known, start
+        self._walked_rows = rows
 
     def _catalog_start(self) -> tuple[int, int]:
         return self._streams_at(self._names.covered), self._names.mark or HEADER_BYTES

@@ -109,9 +109,15 @@ def next_slot(tail: Tail, row_crc: int, store_uuid: bytes) -> Slot:
 
 def read_entry(disk: Disk, offset: int) -> Entry | None:
     """The whole, well-formed entry at `offset`, of whatever generation; None where there is none."""
-    head = decode_entry_head(disk.read(JOURNAL, offset, ENTRY_HEAD_BYTES))
-    if head is None:
-        return None
+    head = _read_head(disk, offset)
+    return None if head is None else _read_whole(disk, offset, head)
+
+
+def _read_head(disk: Disk, offset: int) -> EntryHead | None:
+    return decode_entry_head(disk.read(JOURNAL, offset, ENTRY_HEAD_BYTES))
+
+
+def _read_whole(disk: Disk, offset: int, head: EntryHead) -> Entry | None:
     raw = disk.read(JOURNAL, offset, head.length)
     if not entry_is_whole(raw, head):
         return None
@@ -126,13 +132,16 @@ def entries_after(
 ) -> Iterator[Entry]:
     """The chain of entries from `offset` on: each the successor of the one before it."""
     while offset < ENTRIES_START + GENERATION_BYTES_MAX:
-        entry = read_entry(disk, offset)
-        if entry is None:
+        head = _read_head(disk, offset)
+        if head is None:
             return
-        head = entry.head
         if (head.generation, head.salt) != (slot.generation, slot.salt):
             return
         if (head.sequence, head.previous_crc, head.first_row) != (sequence + 1, entry_crc, rows):
+            return
+        # Only now: behind the end there is mostly a whole entry, of a generation long past.
+        entry = _read_whole(disk, offset, head)
+        if entry is None:
             return
         yield entry
         offset, sequence, entry_crc = entry.end, head.sequence, head.crc
@@ -146,7 +155,7 @@ def entries_of_generation(disk: Disk, slot: Slot) -> Iterator[Entry]:
 
 def first_head(disk: Disk) -> EntryHead | None:
     """What stands in the head of the journal's first entry, whole or not, of whatever generation."""
-    return decode_entry_head(disk.read(JOURNAL, ENTRIES_START, ENTRY_HEAD_BYTES))
+    return _read_head(disk, ENTRIES_START)
 
 
 def stray_entries(

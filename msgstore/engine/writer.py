@@ -17,12 +17,12 @@ from msgstore.disk.lock import FileLock
 from msgstore.engine.checkpoint import flush_generation, mark_dirty
 from msgstore.engine.commit import (
     CommitContext,
-    Encoded,
     StreamCursor,
     Totals,
     build_commit,
 )
 from msgstore.engine.create import create, is_resetting, reset
+from msgstore.engine.encoding import Encoded
 from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
 from msgstore.engine.identity import Durability
 from msgstore.engine.journal import (
@@ -43,6 +43,7 @@ from msgstore.format.hint import (
     HOLDER_OFFSET,
     LOCK_FILE_BYTES,
     Hint,
+    decode_hint,
     decode_holder,
     encode_holder,
 )
@@ -63,7 +64,6 @@ from msgstore.model.errors import (
     StoreClosed,
     StoreLocked,
 )
-from msgstore.model.saving import NewSave
 
 _CURSORS_MAX = 65536
 
@@ -111,9 +111,9 @@ class Writer:
                 raise StoreClosed(self._disk.root, self._failure)
             if self._opened.source is None:
                 make_place(self._disk, self._settings.create)
-            with holding(self._disk, self._lock):
+            with holding(self._disk, self._lock) as hint:
                 try:
-                    self._enter()
+                    self._enter(hint)
                     yield self
                 except OSError as error:  # of a read: writes are answered for where they are made
                     raise unavailable(self._disk.root, error) from error
@@ -122,9 +122,8 @@ class Writer:
         """Gives back the lock's open file."""
         self._lock.close()
 
-    def _enter(self) -> None:
+    def _enter(self, hint: Hint | None) -> None:
         """Reads everything afresh; what is cached holds only if nobody else wrote meanwhile."""
-        hint = read_hint(self._disk)
         source = self._opened.knows(hint) or self._attach()
         if source is not self._source:
             self._forget()
@@ -155,7 +154,7 @@ class Writer:
         try:
             reset(self._disk, self.durability, self._settings.clock())
             self._opened.source = None
-            self._enter()
+            self._enter(read_hint(self._disk))
         except OSError as error:
             raise unavailable(self._disk.root, error) from error
 
@@ -203,6 +202,10 @@ class Writer:
         """All sessions as they stand now."""
         return self.source.sessions(self.tail.hint.sessions_end)
 
+    def number_of(self, session_id: str | None) -> int:
+        """What rows call an open session, 0 for none. Raises SessionNotFound, SessionEnded."""
+        return self.sessions().open_session(session_id).number if session_id else 0
+
     def snapshot(self) -> Snapshot:
         """The store as it is before this change."""
         hint = self.tail.hint
@@ -214,9 +217,7 @@ class Writer:
             head = self.source.segments.head(stream_id, self.rows)
             if head is None:
                 return None
-            cursor = StreamCursor(
-                head.revision, head.row.stream, head.segment, head.end, head.position
-            )
+            cursor = StreamCursor(head.revision, head.row.stream, head.segment, head.end)
             self._remember({stream_id: cursor})
         return cursor
 
@@ -239,13 +240,10 @@ class Writer:
 
     # ------------------------------------------------------------ commits
 
-    def commit(
-        self,
-        saves: Sequence[NewSave],
-        encoded: Sequence[Sequence[Encoded]],
-        session_number: int,
-    ) -> None:
+    def commit(self, messages: Sequence[Encoded], session_number: int) -> None:
         """Puts decided saves on record; on return they are as durable as the store is opened for.
+
+        The messages come in the order of their positions.
 
         Raises WriteFailed (nothing was saved), OutcomeUnknown, ReadOnlyStore, MessageTooLarge.
         """
@@ -260,7 +258,7 @@ class Writer:
             synced=self._syncs,
             catalog_end=hint.catalog_end,
         )
-        built = build_commit(saves, encoded, self._cursor, totals, context)
+        built = build_commit(messages, self._cursor, totals, context)
         self._write(built.writes, built.rows, catalog_end=built.catalog_end)
         self._totals = built.totals
         self._remember(built.cursors)
@@ -460,8 +458,8 @@ class Writer:
 
 
 @contextmanager
-def holding(disk: Disk, lock: FileLock) -> Iterator[None]:
-    """Holds the writers' lock, with this process named as its holder."""
+def holding(disk: Disk, lock: FileLock) -> Iterator[Hint | None]:
+    """Holds the writers' lock, with this process named as its holder; gives the hint as it found it."""
     try:
         lock.acquire()
     except StoreLocked as error:
@@ -470,16 +468,18 @@ def holding(disk: Disk, lock: FileLock) -> Iterator[None]:
     except OSError as error:
         raise unavailable(disk.root, error) from error
     try:
-        _leave_name(disk)
-        yield
+        yield _leave_name(disk)
     finally:
         lock.release()
 
 
-def _leave_name(disk: Disk) -> None:
+def _leave_name(disk: Disk) -> Hint | None:
+    """One read serves for both: the hint and the last holder's name stand in one file."""
     pid = os.getpid()
     try:
-        if decode_holder(disk.read(LOCK, 0, LOCK_FILE_BYTES)) != pid:
+        front = disk.read(LOCK, 0, LOCK_FILE_BYTES)
+        if decode_holder(front) != pid:
             disk.write(LOCK, HOLDER_OFFSET, encode_holder(pid))
     except OSError as error:
         raise unavailable(disk.root, error) from error
+    return decode_hint(front)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from msgstore.format import FORMAT_VERSION
-from msgstore.format.frame import decode_frame, encode_frame, header_uuid
+from msgstore.format.frame import (
+    FRAME_BYTES_MIN,
+    decode_frame,
+    header_uuid,
+    pack_elements,
+    seal,
+)
 from msgstore.format.stored import stored_number, stored_text
 
 CATALOG_KIND = "msgstore-catalog"
@@ -44,5 +50,7 @@ def decode_catalog_entry(frame: bytes | memoryview) -> CatalogEntry:
 
 
 def _padded(elements: list[object]) -> bytes:
-    bare = len(encode_frame([*elements, b""]))
-    return encode_frame([*elements, bytes(-bare % ALIGNMENT)])
+    body = pack_elements(elements)
+    # A byte string of up to 7 bytes takes two more.
+    padding = bytes(-(FRAME_BYTES_MIN + len(body) + 2) % ALIGNMENT)
+    return seal(len(elements) + 4, body + pack_elements([padding]))

@@ -33,9 +33,13 @@ _pack = msgpack.Packer(autoreset=True).pack
 
 def encode_frame(elements: Sequence[Any]) -> bytes:
     """The frame around `elements`; crc and lengths are added, so it becomes an array of n + 3."""
-    packed = _pack(elements)
-    body = packed[1:] if len(elements) < 16 else packed[3:]
-    return seal(len(elements) + 3, body)
+    return seal(len(elements) + 3, pack_elements(elements))
+
+
+def pack_elements(elements: Sequence[Any]) -> bytes:
+    """The elements one after the other, without the head of an array."""
+    packed: bytes = _pack(elements)
+    return packed[1:] if len(elements) < 16 else packed[3:]
 
 
 def seal(count: int, body: bytes) -> bytes:

@@ -66,6 +66,7 @@ def is_data_path(path: str) -> bool:
     return match is not None and match[2].startswith(match[1])
 
 
+@lru_cache(maxsize=1024)
 def hash64(text: str) -> int:
     """BLAKE2b with a digest of 8 bytes, as a little-endian number."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")

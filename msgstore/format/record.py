@@ -7,6 +7,7 @@ known under the lock; `encode_record` adds the rest.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -51,25 +52,47 @@ _NUMBER_TAGS = b"\xcf\xcf\xce"  # at bytes 13, 22 and 31
 _pack = msgpack.Packer(autoreset=True).pack
 
 
+Body = tuple[
+    str | None,  # session id
+    str,  # type
+    Any,  # data
+    bytes | str,  # id, a UUID as its 16 bytes
+    str | None,  # request id
+    str | None,  # correlation id
+    str | None,  # causation id
+    int | None,  # timestamp
+    Any,  # metadata
+]
+"""The elements 7 to 15 of a record, as they are packed."""
+
+
 def encode_body(message: Message, message_id: str, session_id: str | None) -> bytes:
     """The elements 7 to 15 of a record.
 
     Raises MessageTooLarge, and InvalidMessage for data that changed since it was checked.
     """
+    return pack_body(body_of(message, parse_uuid(message_id) or message_id, session_id))
+
+
+def body_of(message: Message, raw_id: bytes | str, session_id: str | None) -> Body:
+    """What is packed of a message; `raw_id` is its id, a UUID as 16 bytes."""
+    return (
+        session_id,
+        message.type,
+        message.data,
+        raw_id,
+        message.request_id,
+        message.correlation_id,
+        message.causation_id,
+        None if message.timestamp is None else to_us(message.timestamp),
+        message.metadata,
+    )
+
+
+def pack_body(body: Body) -> bytes:
+    """Raises as `encode_body` does."""
     try:
-        packed: bytes = _pack(
-            (
-                session_id,
-                message.type,
-                message.data,
-                parse_uuid(message_id) or message_id,
-                message.request_id,
-                message.correlation_id,
-                message.causation_id,
-                None if message.timestamp is None else to_us(message.timestamp),
-                message.metadata,
-            )
-        )
+        packed: bytes = _pack(body)
     except (TypeError, UnicodeError) as error:
         raise InvalidMessage("data", f"was changed after it was checked: {error}") from None
     except (ValueError, OverflowError) as error:  # msgpack's own limit of 2**32 - 1 bytes
@@ -83,15 +106,29 @@ def encode_record(
     body: bytes, position: int, time_us: int, revision: int, is_command: bool
 ) -> bytes:
     """The whole record frame around a body."""
+    return b"".join(seal_record(body, position, time_us, revision, is_command)[:2])
+
+
+def seal_record(
+    body: bytes,
+    position: int,
+    time_us: int,
+    revision: int,
+    is_command: bool,
+    # Looked up once: this is called for every message that is saved.
+    seal: Callable[..., bytes] = _SEALED.pack,
+    head: Callable[..., bytes] = _REST.pack,
+    tail: Callable[..., bytes] = _TAIL.pack,
+) -> tuple[bytes, bytes, int, int]:
+    """The record frame around a body in two parts, its length, and its checksum."""
     length = _OVERHEAD + len(body)
-    rest = b"".join(
-        (
-            _REST.pack(0xCE, length, 0xCF, position, 0xCF, time_us, 0xCE, revision, is_command),
-            body,
-            _TAIL.pack(0xCE, length),
-        )
+    rest = (
+        head(0xCE, length, 0xCF, position, 0xCF, time_us, 0xCE, revision, is_command)
+        + body
+        + tail(0xCE, length)
     )
-    return _SEALED.pack(0xDC, RECORD_ELEMENTS, 0xCE, crc32(rest, RECORD_ELEMENTS)) + rest
+    crc = crc32(rest, RECORD_ELEMENTS)
+    return seal(0xDC, RECORD_ELEMENTS, 0xCE, crc), rest, length, crc
 
 
 class RecordHead(NamedTuple):

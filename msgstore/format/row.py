@@ -56,8 +56,12 @@ class Row(NamedTuple):
 
 def encode_row(position: int, row: tuple[int, ...]) -> bytes:
     """The 96 bytes of the row at `position`; `row` holds the fields of Row in order."""
-    rest = _AFTER_CRC.pack(*row)
-    return _CRC.pack(crc32(rest, position & 0xFFFF_FFFF)) + rest
+    rest = pack_row(*row)
+    return seal_row(crc32(rest, position & 0xFFFF_FFFF)) + rest
+
+
+pack_row, seal_row = _AFTER_CRC.pack, _CRC.pack
+"""The two halves of `encode_row`, for a commit's own loop."""
 
 
 def decode_row(position: int, buffer: bytes | memoryview, offset: int = 0) -> Row | None:

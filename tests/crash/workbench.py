@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from msgstore.engine import create, journal, writer
-from msgstore.engine.commit import encode_message
+from msgstore.engine.encoding import encode_requests, messages_of
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.query import select
 from msgstore.engine.reader import Reader
@@ -51,10 +51,11 @@ def open_writer(disk: CrashingDisk, durability: str) -> Writer:
 def save(store: Writer, items: list[Item]) -> None:
     """One commit of one message per item."""
     requests = [SaveRequest.of(stream, [Message("Test", {"v": value})]) for stream, value in items]
-    encoded = [[encode_message(m, None) for m in request.messages] for request in requests]
+    encoded = encode_requests(requests, None)
     with store.exclusive():
         known = Known(store.revision_of, lambda _: None, store.rows + 1)
-        store.commit(plan_saves(requests, known, independent=True).new, encoded, 0)
+        plan = plan_saves(requests, known, independent=True)
+        store.commit(messages_of(plan.new, encoded), 0)
 
 
 def read_all(disk: CrashingDisk, durability: str) -> list[Item]:

@@ -12,6 +12,7 @@ import pytest
 
 from msgstore.disk import files
 from msgstore.disk.files import RealDisk
+from msgstore.disk.handles import handles_max
 
 PLACES = [
     "store.json",
@@ -286,16 +287,24 @@ def test_nobody_else_may_read(tmp_path: Path, umask: Callable[[int], None], mask
 # ---------------------------------------------------------------- open files
 
 
-def test_open_files_are_bounded(disk: RealDisk) -> None:
-    """However many files a store has, at most 96 of them are open, and the folder `streams`."""
+def test_open_files_are_bounded(disk: RealDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files a store has, so many of them are open, and as many folders besides `streams`."""
+    monkeypatch.setattr(files, "handles_max", lambda: 20)
     before = open_files()
-    for number in range(300):
-        disk.write(f"streams/2c/{number}", 0, b"%d" % number)
-    assert open_files() - before == 97
-    assert disk.read("streams/2c/0", 0, 9) == b"0"
-    assert open_files() - before == 97
+    for number in range(100):
+        disk.write(f"streams/{number}/x", 0, b"%d" % number)
+    assert open_files() - before == 20 + 20 + 1
+    assert disk.read("streams/0/x", 0, 9) == b"0"
+    assert open_files() - before == 20 + 20 + 1
     disk.forget()
     assert open_files() == before
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(64, 96), (1024, 128), (1 << 20, 256)])
+def test_how_many_files_stay_open(limit: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eighth of what the process may have open, but 96 at least and 256 at most."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+    assert handles_max.__wrapped__() == kept
 
 
 def test_an_open_file_may_leave_the_cache_while_it_is_used(
@@ -328,7 +337,7 @@ def test_a_forked_child_closes_what_it_inherited(disk: RealDisk) -> None:
     before = open_files()
     for number in range(20):
         disk.write(f"streams/2c/{number}", 0, b"x")
-    assert open_files() - before == 21
+    assert open_files() - before == 20 + 2  # and the two folders they are in
     child = os.fork()
     if child == 0:
         try:

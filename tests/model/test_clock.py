@@ -23,6 +23,7 @@ from msgstore.model.clock import (
     to_datetime,
     to_us,
     uuid7,
+    uuid7s,
 )
 
 FORMS: dict[str, tuple[datetime, str]] = {
@@ -103,6 +104,19 @@ def test_uuid7_of_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert len(set(made)) == 20_000
+
+
+def test_uuid7s() -> None:
+    """Ids that are made at once are of version 7, hold the time, rise, and have their canonical text."""
+    before_ms = time.time_ns() // 1_000_000
+    made = [uuid7(), *(raw for raw, _ in uuid7s(10_000)), uuid7()]
+    assert made == sorted(set(made))
+    for raw, text in uuid7s(100):
+        uuid = UUID(bytes=raw)
+        assert (uuid.version, uuid.variant) == (7, "specified in RFC 4122")
+        assert before_ms <= uuid.int >> 80 <= time.time_ns() // 1_000_000 + 10
+        assert text == str(uuid).encode()
+    assert uuid7s(0) == []
 
 
 @given(st.binary(min_size=16, max_size=16))
