@@ -9,8 +9,8 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
@@ -24,6 +24,7 @@ PARTS = (
     *("fuzzing", "calls", "power", "kills", "mutants"),
 )
 _VIOLATIONS_SHOWN = 20
+Timed = tuple[Outcome, float]
 
 
 @dataclass
@@ -44,11 +45,11 @@ class Part:
 
 def main(arguments: Sequence[str]) -> int:
     flags = _parse(arguments)
-    seconds = flags.minutes * 60 * flags.jobs
-    plan = Plan(seconds, flags.jobs, flags.seed, flags.complete)
+    seconds = flags.minutes * 60
+    plan = Plan(seconds * flags.jobs, flags.seed, flags.complete)
     chosen = [task for task in tasks(plan) if not flags.only or task.part in flags.only]
     start = time.monotonic()
-    parts = run(chosen, flags.jobs)
+    parts = run(chosen, flags.jobs, start + seconds)
     elapsed = time.monotonic() - start
     _show(parts, elapsed, flags)
     if flags.json:
@@ -57,21 +58,30 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if any(part.violations for part in parts.values()) else 0
 
 
-def run(chosen: Sequence[Task], jobs: int) -> dict[str, Part]:
-    """Carries out tasks, so many at a time, in the order given."""
-    parts: dict[str, Part] = {name: Part() for name in PARTS if any(t.part == name for t in chosen)}
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), max_tasks_per_child=1
-    ) as processes:
-        waiting = {processes.submit(timed, task): task for task in chosen}
-        for done, future in enumerate(as_completed(waiting), 1):
-            part = waiting[future].part
-            outcome, seconds = future.result()
-            parts[part].add(outcome, seconds)
-            for violation in outcome.violations:
-                print(f"VIOLATION in {part}: {violation[:400]}", file=sys.stderr, flush=True)
-            print(f"{done:>4} of {len(chosen)}  {part}  {seconds:.0f} s", file=sys.stderr)
-    return parts
+def run(chosen: Sequence[Task], jobs: int, deadline: float) -> dict[str, Part]:
+    """Carries out tasks in the order given, so many at a time; optional ones up to the deadline."""
+    parts = {name: Part() for name in PARTS if any(task.part == name for task in chosen)}
+    ahead, running, done = iter(chosen), dict[Future[Timed], Task](), 0
+    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as processes:
+        while True:
+            while len(running) < jobs and (task := _next(ahead, deadline)):
+                running[processes.submit(timed, task)] = task
+            if not running:
+                return parts
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                part, (outcome, seconds) = running.pop(future).part, future.result()
+                parts[part].add(outcome, seconds)
+                done += 1
+                for violation in outcome.violations:
+                    print(f"VIOLATION in {part}: {violation[:400]}", file=sys.stderr)
+                print(f"{done:>4}  {part}  {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+def _next(ahead: Iterator[Task], deadline: float) -> Task | None:
+    for task in ahead:
+        if not task.is_optional or time.monotonic() < deadline:
+            return task
+    return None
 
 
 # ---------------------------------------------------------------- what is shown

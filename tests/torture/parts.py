@@ -34,8 +34,11 @@ Work = Callable[[], Outcome]
 
 
 class Task(NamedTuple):
+    """`is_optional`: done as long as there is time."""
+
     part: str
     work: Work
+    is_optional: bool = False
 
 
 class Plan(NamedTuple):
@@ -45,7 +48,6 @@ class Plan(NamedTuple):
     """
 
     seconds: float
-    jobs: int
     seed: int
     is_complete: bool
 
@@ -53,46 +55,40 @@ class Plan(NamedTuple):
     def is_long(self) -> bool:
         return self.is_complete or self.seconds >= 1800
 
-    def share(self, part: float) -> float:
-        return self.seconds * part / self.jobs
-
 
 # ---------------------------------------------------------------- in memory
 
 
-def _of_laboratory(counts: object, *, what: str) -> Outcome:
+def _of_laboratory(counts: object) -> Outcome:
     from laboratory.explore import Counts
 
     assert isinstance(counts, Counts)
     figures = {STATES: counts.states, POINTS: counts.crash_points, FAULTS: counts.faults}
-    left_out = [] if counts.complete else [f"{what}: not all of them in the time"]
-    return Outcome(figures, counts.violations, left_out)
+    return Outcome(figures, counts.violations)
 
 
-def crashes(depth: int, seconds: float | None, seed: int, share: tuple[int, int]) -> Outcome:
+def crashes(depth: int, seed: int, share: tuple[int, int]) -> Outcome:
     from laboratory.explore import explore
 
-    counts = explore(depth, seconds=seconds, seed=seed, share=share)
-    return _of_laboratory(counts, what=f"sequences of {depth} actions")
+    return _of_laboratory(explore(depth, seed=seed, share=share))
 
 
-def wandering(seconds: float, seed: int, share: tuple[int, int]) -> Outcome:
+def wandering(states: int, seed: int) -> Outcome:
     from laboratory.wander import explore_random
 
-    return _of_laboratory(explore_random(seconds=seconds, seed=seed, share=share), what="runs")
+    return _of_laboratory(explore_random(states=states, seed=seed))
 
 
-def refusals(depth: int, seconds: float | None, share: tuple[int, int]) -> Outcome:
+def refusals(depth: int, share: tuple[int, int]) -> Outcome:
     from laboratory.refuse import refuse
 
-    counts = refuse(depth, seconds=seconds, share=share)
-    return _of_laboratory(counts, what=f"refused calls of {depth} actions")
+    return _of_laboratory(refuse(depth, share=share))
 
 
 def rot(step_bytes: int, durability: str) -> Outcome:
     from laboratory.damage import damage
 
-    return _of_laboratory(damage(step_bytes, durability), what="rotten bytes")
+    return _of_laboratory(damage(step_bytes, durability))
 
 
 def damage_all(store: str, share: tuple[int, int]) -> Outcome:
@@ -115,10 +111,10 @@ def _of_damage(counts: object) -> Outcome:
     return Outcome(figures, counts.violations)
 
 
-def fuzzing(inputs: int, seed: int, seconds: float | None) -> Outcome:
+def fuzzing(inputs: int, seed: int) -> Outcome:
     from fuzz.driver import fuzz
 
-    counts = fuzz(inputs, seed, seconds)
+    counts = fuzz(inputs, seed)
     left_out = [] if counts.engine == "atheris" else ["fuzzing: atheris is not installed"]
     return Outcome({INPUTS: counts.inputs}, counts.violations, left_out)
 
@@ -177,7 +173,7 @@ def timed(task: Task) -> tuple[Outcome, float]:
 
 
 def tasks(plan: Plan) -> Iterator[Task]:
-    """Every task of a torture; those that must come to their end first."""
+    """Every task of a torture; those that are done as long as there is time come last."""
     yield from _mutants()
     yield from _damage(plan)
     yield from _kernel(plan)
@@ -195,14 +191,14 @@ def _damage(plan: Plan) -> Iterator[Task]:
     from damage.golden import RECIPES
 
     for durability in ("always", "os"):
-        step_bytes = 1 if plan.is_long else 7
+        step_bytes = 1 if plan.is_complete else 7
         yield Task("rot", partial(rot, step_bytes, durability))
     for name in RECIPES:
         if plan.is_complete or (plan.is_long and name == "one-message"):
             for part in range(_DAMAGE_SHARES):
                 yield Task("damage", partial(damage_all, name, (part, _DAMAGE_SHARES)))
         else:
-            count = max(50, int(plan.seconds / 4))
+            count = max(50, int(plan.seconds / 16))
             yield Task("damage", partial(damage_some, name, plan.seed, count))
 
 
@@ -210,27 +206,33 @@ def _kernel(plan: Plan) -> Iterator[Task]:
     from kernel.injection import KINDS
     from kernel.scenarios import SCENARIOS
 
-    some = 1.0 if plan.is_complete else min(1.0, 0.02 * plan.seconds / 1200)
+    some = 1.0 if plan.is_complete else min(1.0, 0.01 * plan.seconds / 1200)
     for kind in KINDS:
         for number, scenario in enumerate(SCENARIOS):
             is_all = plan.is_long and scenario.name == "save"
             share = 1.0 if is_all else some
             yield Task("calls", partial(calls, kind, number, plan.seed, share))
-    rounds = max(4, int(plan.seconds / 200))
+    rounds = max(4, int(plan.seconds / 300))
     for name in ("ext4", "xfs", "btrfs"):
         yield Task("power", partial(power, name, rounds, plan.seed))
-    yield Task("kills", partial(kills, plan.share(0.06), plan.seed))
+    yield Task("kills", partial(kills, plan.seconds / 40, plan.seed))
 
 
 def _memory(plan: Plan) -> Iterator[Task]:
     inputs = 1_000_000 if plan.is_long else int(plan.seconds * 300)
-    yield Task("fuzzing", partial(fuzzing, inputs, plan.seed, None))
-    for job in range(plan.jobs):
-        part = (job, plan.jobs)
-        yield Task("crashes", partial(crashes, 1, None, plan.seed, part))
-        yield Task("refusals", partial(refusals, 2, plan.share(0.1), part))
-        yield Task("wandering", partial(wandering, plan.share(0.1), plan.seed, part))
-        yield Task("crashes", partial(crashes, 4, plan.share(0.45), plan.seed, part))
+    yield Task("fuzzing", partial(fuzzing, inputs, plan.seed))
+    yield Task("crashes", partial(crashes, 1, plan.seed, (0, 1)))
+    for part in range(_SHARES):
+        share = (part, _SHARES)
+        is_optional = not plan.is_complete
+        yield Task("wandering", partial(wandering, 300, plan.seed + part), is_optional)
+        if part % _REFUSED_EVERY == 0:
+            refused = (part // _REFUSED_EVERY, _SHARES // _REFUSED_EVERY)
+            yield Task("refusals", partial(refusals, 2, refused), is_optional)
+        yield Task("crashes", partial(crashes, 4, plan.seed, share), is_optional)
 
 
 _DAMAGE_SHARES = 8
+_SHARES = 512
+"""All sequences of four actions in so many parts, each of some 4,000 states."""
+_REFUSED_EVERY = 8
