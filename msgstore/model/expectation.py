@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from msgstore.model.errors import InvalidArgument
-from msgstore.model.values import INTEGER_MAX, excerpt
+from msgstore.model.values import excerpt
 
+_UNSPEAKABLE = 10**40
+"""No stream comes to such a revision, and Python would not write out one of thousands of digits."""
 EMPTY_REVISION = -1
 """The revision of a stream that holds nothing, or that nobody has written to."""
 
@@ -72,8 +74,8 @@ class Exactly:
             )
         if self.revision < EMPTY_REVISION:
             raise InvalidArgument("expected_revision", f"{excerpt(self.revision)} is below -1")
-        if self.revision > INTEGER_MAX:
-            raise InvalidArgument("expected_revision", "it does not fit into 64 bits")
+        if self.revision >= _UNSPEAKABLE:
+            raise InvalidArgument("expected_revision", f"{excerpt(self.revision)} is no revision")
 
     def allows(self, actual: int) -> bool:
         return actual == self.revision

@@ -226,7 +226,7 @@ def test_numbers_of_thousands_of_digits_in_calls() -> None:
         MemoryMessageStore().get_all_messages(count=-HUGE)
     with pytest.raises(InvalidArgument, match="more than 40 digits is below -1"):
         Exactly(-HUGE)
-    with pytest.raises(InvalidArgument, match="does not fit into 64 bits"):
+    with pytest.raises(InvalidArgument, match="a number of more than 40 digits is no revision"):
         Exactly(HUGE)
     with pytest.raises(InvalidMessage, match="a number of more than 40 digits"):
         SaveRequest.from_json({"streamId": "a", "type": "T", "messageType": HUGE})
