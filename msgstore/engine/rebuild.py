@@ -154,7 +154,7 @@ class Rebuilder:
         if store_json is not None and store_json != self._bytes_of(STORE_JSON):
             self._put(STORE_JSON, store_json)
         # A name that is no Unicode can stand in no mark, and is no segment's: such a file stays.
-        self.aside += [path for path in self.survey.leftovers if _is_unicode(path)]
+        self.aside = [path for path in (*self.aside, *self.survey.leftovers) if _is_unicode(path)]
 
     def _plan(self) -> None:
         """Which segments stay as they are; all others go aside, and their messages into new ones."""
