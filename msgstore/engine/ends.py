@@ -12,12 +12,14 @@ from threading import RLock
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import HEADER_BYTES, Catalog
-from msgstore.engine.index import Index
+from msgstore.engine.index import Index, row_damage
 from msgstore.engine.runs import RUN_ROWS_MAX, RUN_ROWS_MIN, Keys, Runs
 from msgstore.format.row import (
+    ROW_BYTES,
     STREAM_WORD,
     column_32,
     damaged_positions,
+    decode_row,
     hash32,
 )
 from msgstore.model.errors import CorruptRecord
@@ -121,8 +123,16 @@ class StreamEnds:
         self._seen = max(self._seen, rows)
 
     def _windows(self, after: int, rows: int) -> Iterator[tuple[bytes, int]]:
+        """Raises CorruptRecord where there are no rows at all, though the hint claims them by the million."""
         for first in range(after + 1, rows + 1, _WINDOW_ROWS):
-            yield self._index.window(first, min(_WINDOW_ROWS, rows + 1 - first)), first
+            count = min(_WINDOW_ROWS, rows + 1 - first)
+            window = self._index.window(first, count)
+            samples = (0, count // 2, count - 1)
+            if count == _WINDOW_ROWS and not any(
+                decode_row(first + at, window, at * ROW_BYTES) for at in samples
+            ):
+                raise row_damage(first)
+            yield window, first
 
     def _walk_catalog(self, rows: int) -> None:
         """The streams among the first `rows` that were not seen yet."""

@@ -108,6 +108,8 @@ def last_event(disk: Disk, end: int) -> SessionEvent | None:
         return None
     start = max(HEADER_BYTES, end - FRAME_BYTES_MAX)
     tail = disk.read(SESSIONS, start, end - start)
+    if len(tail) < end - start:  # what ends there now is an older event
+        raise CorruptRecord(SESSIONS, start + len(tail), "the log ends too early")
     length = last_frame_length(tail) or 0
     if not 0 < length <= len(tail):
         raise CorruptRecord(SESSIONS, end, "no event ends here")

@@ -12,7 +12,7 @@ from damage.golden import RECIPES, Golden, golden, open_store, standing_still
 from damage.torture import flip_all, sample
 from msgstore import CorruptRecord, FileMessageStore, Message
 from msgstore.format.frame import frame_length
-from msgstore.format.names import CATALOG, INDEX, JOURNAL, STORE_JSON, segment_path
+from msgstore.format.names import CATALOG, INDEX, JOURNAL, SESSIONS, STORE_JSON, segment_path
 
 LARGE = ("mixed", "rolled", "rich", "stale")
 
@@ -139,6 +139,25 @@ def test_the_present_header_of_the_journal() -> None:
         assert (finding.path, finding.offset) == (JOURNAL, 4096)
         with pytest.raises(CorruptRecord):
             opened.save_message("long", Message("More"))
+
+
+def test_a_session_log_cut_between_two_events() -> None:
+    """An older event is not taken for the last one: totals and the active session are refused."""
+    with standing_still("mixed"):
+        store = golden("mixed", "running")
+        log = store.files[SESSIONS]
+        size = frame_length(log)
+        borders = []
+        while size < len(log):
+            borders.append(size)
+            size += frame_length(log, size)
+        assert len(borders) == 7
+        for border in borders:
+            opened = damaged(store, cut(store.files, SESSIONS, border))
+            for read in (opened.get_stats, opened.active_session, opened.get_sessions):
+                with pytest.raises(CorruptRecord) as caught:
+                    read()
+                assert (caught.value.path, caught.value.offset) == (SESSIONS, border)
 
 
 # ---------------------------------------------------------------- the tests themselves
