@@ -27,7 +27,6 @@ from msgstore.disk.opening import (
     remove_at,
 )
 
-_SEGMENTS = "streams/"
 _NOTHING = -1
 # A read of more than this is cut to what the file holds before room is made for it: the size may
 # come from a file that lies.
@@ -109,7 +108,6 @@ class RealDisk:
         self._prefix = os.path.join(root, "")
         self._handles: dict[str, Handle] = {}
         self._folders: dict[str, Handle] = {}  # those at the top: `streams`, `quarantine`
-        self._below: dict[str, Handle] = {}  # those in `streams`
         self._lock = Lock()
         self._has_written = False
         self._owner: list[Owner | None] = []  # filled when something is made for the first time
@@ -247,7 +245,6 @@ class RealDisk:
         with self._lock:
             self._handles.clear()
             self._folders.clear()
-            self._below.clear()
 
     def _drop(self, path: str) -> None:
         with self._lock:
@@ -256,7 +253,7 @@ class RealDisk:
     def _drop_below(self, path: str) -> None:
         """Lets go of a file, or of all in a folder."""
         with self._lock:
-            caches: tuple[dict[str, Handle], ...] = (self._handles, self._folders, self._below)
+            caches: tuple[dict[str, Handle], ...] = (self._handles, self._folders)
             for cache in caches:
                 for name in [n for n in cache if n == path or n.startswith(path + "/")]:
                     del cache[name]
@@ -312,14 +309,6 @@ class RealDisk:
 
     def _open_plain(self, path: str, flags: int) -> int:
         owner = self._owner_of_new() if flags & os.O_CREAT else None
-        if path.startswith(_SEGMENTS):
-            parent, _, name = path.rpartition("/")
-            folder = self._segment_folder(parent)
-            try:
-                return open_plain(name, flags, folder.fd, owner=owner)
-            except OSError as error:
-                _name_in(error, self._prefix + path)
-                raise
         with self._at(path) as (name, above):
             return open_plain(name, flags, above, owner=owner)
 
@@ -358,17 +347,6 @@ class RealDisk:
         handle = self._folders.get(name)
         if handle is None:
             handle = self._folders[name] = Handle(open_folder(self._prefix + name), False)
-        return handle
-
-    def _segment_folder(self, path: str) -> Handle:
-        """Stays open too, while there is room: streams come by the thousand. `_open` has the lock."""
-        handle = self._below.get(path)
-        if handle is None:
-            with self._at(path) as (name, above):
-                handle = Handle(open_folder(name, above), False)
-            if len(self._below) >= handles_max():
-                del self._below[next(iter(self._below))]
-            self._below[path] = handle
         return handle
 
     def _open_folder(self, path: str) -> int:

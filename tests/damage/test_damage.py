@@ -172,6 +172,10 @@ def test_a_wrong_answer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_error_that_does_not_say_where_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without their streams, errors of a stream's end would be violations."""
-    monkeypatch.setattr("msgstore.engine.segments.Segments._placed", lambda self, error, *_: error)
+
+    def unplaced(self: object, error: CorruptRecord, *_: object) -> CorruptRecord:
+        return CorruptRecord(error.path, error.offset, error.problem)
+
+    monkeypatch.setattr("msgstore.engine.segments.Segments.placed", unplaced)
     counts = flip_all("mixed", (0, 97), only=(segment_path("batch", 0),))
     assert any("names no stream" in violation for violation in counts.violations)
