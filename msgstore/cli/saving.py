@@ -150,7 +150,7 @@ def save_lines(
     from msgstore.cli.sending import LineSaver, read_batches
 
     # A batch is thousands of values without a cycle among them, gone with its commit: looking for
-    # cycles in it takes a sixth of the time.
+    # cycles in it takes time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     saver = LineSaver(store, stream_id)
     with Progress(settings) as progress:

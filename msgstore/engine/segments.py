@@ -33,7 +33,6 @@ _PROBE_BYTES = 64 * 1024
 _HEADER_BYTES_MAX = 2048
 RECORD_BYTES_MAX = MESSAGE_BYTES_MAX + 4096
 _RECORD_START = bytes((0xDC, 0, RECORD_ELEMENTS, 0xCE))
-_MISPLACED = "the stream's records are not where they belong"
 
 
 class StreamHead(NamedTuple):

@@ -23,7 +23,7 @@ COUNTED = (
 
 @dataclass
 class Outcome:
-    """What a task did; `left_out` says what it could not do, or had no time for."""
+    """What a task did; `left_out` says what it could not do here."""
 
     figures: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
