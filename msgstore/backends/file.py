@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, tzinfo
 from itertools import chain
-from threading import Timer
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -19,6 +18,7 @@ from msgstore.backends.base import (
     check_session_details,
     in_group_order,
 )
+from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.encoding import encode_drafts, encode_requests, messages_of
@@ -57,9 +57,6 @@ if TYPE_CHECKING:
     from msgstore.model.results import SessionInfo, StoreStats, StreamInfo, VerifyReport
     from msgstore.model.saved import SaveResult
 
-_BATCH_INTERVAL_S = 0.1
-"""With durability `batch`, a save is on the disk after so long at the latest."""
-
 
 class FileMessageStore(LocalSessions, BaseStore):
     """A LocalMessageStore in the folder `path`.
@@ -95,7 +92,7 @@ class FileMessageStore(LocalSessions, BaseStore):
     def _connect(self) -> None:
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
         self._disk = self._make_disk()
-        self._timer: Timer | None = None
+        self._timer = SyncTimer(self._sync_now)
         self._opened = OpenedStore(self._disk)
         self._writer = Writer(self._opened, self._make_lock(), self._settings)
         self._reader = Reader(self._opened, self._recover)
@@ -446,7 +443,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         if self._closed:
             return
         try:
-            if self._cancel_timer():
+            if self._timer.cancel():
                 self.flush()
         finally:
             self._closed = True
@@ -468,22 +465,13 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def _sync_soon(self) -> None:
         """Durability `batch`: syncs what was saved within the interval, once for all of it."""
-        if self._writer.durability == "batch" and self._timer is None:
-            self._timer = Timer(_BATCH_INTERVAL_S, self._sync_now)
-            self._timer.daemon = True
+        if self._writer.durability == "batch":
             self._timer.start()
 
     def _sync_now(self) -> None:
-        self._timer = None
         # What fails here is not lost: the writer refuses the next change, and says why.
         with suppress(MsgStoreError):
             self.flush()
-
-    def _cancel_timer(self) -> bool:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        return timer is not None
 
 
 _all_stores: WeakSet[FileMessageStore] = WeakSet()

@@ -10,9 +10,9 @@ from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.create import is_resetting
 from msgstore.engine.failures import unavailable, unreadable
+from msgstore.engine.holding import holding
 from msgstore.engine.repair import rebuild_index as rebuild
 from msgstore.engine.repair import repair
-from msgstore.engine.writer import holding
 from msgstore.format.names import LOCK
 from msgstore.model.clock import system_clock_us
 from msgstore.model.errors import CorruptStore, StoreNotFound, StoreUnavailable

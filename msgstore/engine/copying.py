@@ -17,13 +17,14 @@ from msgstore.disk.lock import FileLock
 from msgstore.engine.checkpoint import flush_files
 from msgstore.engine.destination import Destination
 from msgstore.engine.failures import unavailable
+from msgstore.engine.holding import holding
 from msgstore.engine.log import walk_frames
 from msgstore.engine.records import Located, Records, Stretch
 from msgstore.engine.segments import Segments
 from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.verify import verify
-from msgstore.engine.writer import Writer, WriterSettings, holding
+from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.catalog import decode_catalog_entry
 from msgstore.format.frame import frame_length
 from msgstore.format.journal import Write

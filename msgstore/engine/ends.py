@@ -6,14 +6,15 @@ better. What they say is kept in runs (`lookup/`); the rows behind those are loo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from threading import RLock
 
 from msgstore.disk.files import Disk
 from msgstore.engine.catalog import HEADER_BYTES, Catalog
 from msgstore.engine.index import Index, row_damage
-from msgstore.engine.runs import RUN_ROWS_MAX, RUN_ROWS_MIN, Keys, Runs
+from msgstore.engine.runs import RUN_ROWS_MAX, RUN_ROWS_MIN, Run, Runs, all_keys
 from msgstore.format.row import (
     ROW_BYTES,
     STREAM_WORD,
@@ -178,7 +179,7 @@ class StreamEnds:
         for window, first in self._windows(self._ends.covered, last):
             ends.update(_ends_of(window, first, set(damaged_positions(window, first))))
         keys = [stream << 32 | position for stream, position in ends.items()]
-        self._ends.add(last, sorted(keys), _last_of_each)
+        self._ends.add(last, [array("Q", sorted(keys))], _last_of_each)
 
     def _seal_names(self, last: int) -> None:
         known, start = self._catalog_start()
@@ -186,7 +187,7 @@ class StreamEnds:
         for reference, entry, end in self._catalog.behind(start, self._streams_at(last) - known):
             keys.append(hash32(entry.stream_id) << 32 | reference)
             start = end
-        self._names.add(last, sorted(keys), lambda keys: keys, mark=start)
+        self._names.add(last, [array("Q", sorted(keys))], mark=start)
 
 
 def _ends_of(window: bytes, first: int, damaged: Collection[int] = ()) -> dict[int, int]:
@@ -198,6 +199,7 @@ def _ends_of(window: bytes, first: int, damaged: Collection[int] = ()) -> dict[i
     return dict(pairs)
 
 
-def _last_of_each(keys: Keys) -> Keys:
+def _last_of_each(merged: Sequence[Run]) -> Iterable[array[int]]:
     """Of several keys of one stream the highest."""
-    return sorted({key >> 32: key for key in keys}.values())
+    for keys in all_keys(merged):
+        yield array("Q", sorted({key >> 32: key for key in keys}.values()))

@@ -6,9 +6,10 @@ the caller asks, and the first page costs a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from msgstore.engine.ids import COUNT_MAX, words_in
 from msgstore.engine.index import row_damage
 from msgstore.engine.records import Located, located
 from msgstore.engine.snapshot import Snapshot
@@ -24,6 +25,7 @@ from msgstore.format.row import (
     SESSION_WORD,
     STREAM_WORD,
     TYPE_WORD_64,
+    Row,
     column_32,
     column_64,
     damaged_positions,
@@ -38,6 +40,8 @@ from msgstore.model.message import NO_SESSION, MessageType, PositionalMessage
 _WINDOW_ROWS_FIRST = 64
 _WINDOW_ROWS_MAX = 4096
 _FETCH_BYTES_MAX = 4 * 1024 * 1024
+_ROWS_BETWEEN_MAX = 16
+"""So many rows are rather read along than left out."""
 
 
 @dataclass(slots=True)
@@ -47,18 +51,28 @@ class RowSieve:
     first: int
     last: int
     needles: list[tuple[int, int]] = field(default_factory=list)
-    """Words (of 4 bytes) and the hash that must stand there: ids, which are rare."""
+    """Words (of 4 bytes) and the hash that must stand there: ids, the rarest kind first."""
     session: int | None = None
     is_command: bool | None = None
     types: frozenset[int] | None = None
     streams: frozenset[int] | None = None
+
+    def passes(self, row: Row) -> bool:
+        """Whether this row passes, wherever it stands."""
+        return (
+            all(row[word] == wanted for word, wanted in self.needles)
+            and self.session in (None, row.session)
+            and self.is_command in (None, bool(row.flags & FLAG_COMMAND))
+            and (self.types is None or row.type in self.types)
+            and (self.streams is None or row.stream in self.streams)
+        )
 
     def positions(self, window: bytes, first_position: int) -> list[int]:
         """The positions in a window of rows that pass, rising."""
         count = len(window) // ROW_BYTES
         if self.needles:
             word, wanted = self.needles[0]
-            passing = _find_word(window, word, wanted)
+            passing = list(words_in(column_32(window, word).tobytes(), wanted))
         else:
             passing = list(range(count))
         for word, wanted in self.needles[1:]:
@@ -80,18 +94,6 @@ def _keep(passing: list[int], column: memoryview, holds: Callable[[int], bool]) 
         return [index for index in passing if holds(column[index])]
     values = column.tolist()
     return [index for index in passing if holds(values[index])]
-
-
-def _find_word(window: bytes, word: int, wanted: int) -> list[int]:
-    """The rows whose 4-byte word is `wanted`: a search for the bytes, then of those in place."""
-    needle = wanted.to_bytes(4, "little")
-    found = []
-    at = window.find(needle)
-    while at >= 0:
-        if at % ROW_BYTES == word * 4:
-            found.append(at // ROW_BYTES)
-        at = window.find(needle, at + 1)
-    return found
 
 
 def make_sieve(
@@ -236,7 +238,8 @@ def select(
 
             yield from scan(snapshot, sieve, wanted, backwards=backwards)
             return
-        for stretch in stretches(_passing_rows(snapshot, sieve, backwards, on_damage)):
+        rows = _rows_by_id if sieve.needles else _passing_rows
+        for stretch in stretches(rows(snapshot, sieve, backwards, on_damage)):
             for stored in _fetch(snapshot, stretch, on_damage):
                 if wanted.matches(stored):
                     yield stored
@@ -309,6 +312,58 @@ def _passing_rows(
                 raise row_damage(position)
             rows.append((position, row))
         yield rows
+
+
+def _rows_by_id(
+    snapshot: Snapshot, sieve: RowSieve, backwards: bool, on_damage: OnDamage | None
+) -> Iterator[list[Located]]:
+    """Only the rows that the runs of ids tell of are looked at; where these cannot tell, all."""
+    word, wanted = sieve.needles[0]
+    low, high = sieve.first, sieve.last
+    count = _WINDOW_ROWS_FIRST
+    while low <= high:
+        found = snapshot.source.ids.look(word, wanted, low, high, count, backwards=backwards)
+        count = min(count * 4, COUNT_MAX)
+        if found.positions is None:
+            part = replace(sieve, first=found.first, last=found.last)
+            yield from _passing_rows(snapshot, part, backwards, on_damage)
+        else:
+            positions = found.positions[::-1] if backwards else found.positions
+            rows = _rows_at(snapshot, positions, on_damage)
+            yield [one for one in rows if sieve.passes(one[1])]
+        if backwards:
+            high = found.first - 1
+        else:
+            low = found.last + 1
+
+
+def _rows_at(
+    snapshot: Snapshot, positions: Sequence[int], on_damage: OnDamage | None
+) -> list[Located]:
+    """The rows at some positions, in the order given; those that stand together are read together."""
+    rows: list[Located] = []
+    for near in _near(positions):
+        first = min(near[0], near[-1])
+        window = snapshot.source.index.window(first, abs(near[-1] - near[0]) + 1)
+        for position in near:
+            row = decode_row(position, window, (position - first) * ROW_BYTES)
+            if row is not None:
+                rows.append((position, row))
+            elif on_damage is None:
+                raise row_damage(position)
+            else:
+                on_damage(row_damage(position))
+    snapshot.source.check_still_there()
+    return rows
+
+
+def _near(positions: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Stretches of positions, rising or falling, with few others between them."""
+    start = 0
+    for at in range(1, len(positions) + 1):
+        if at == len(positions) or abs(positions[at] - positions[at - 1]) > _ROWS_BETWEEN_MAX:
+            yield positions[start:at]
+            start = at
 
 
 def stretches(windows: Iterable[list[Located]]) -> Iterator[list[Located]]:

@@ -13,6 +13,7 @@ from msgstore.engine.catalog import Catalog
 from msgstore.engine.ends import StreamEnds
 from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity, read_identity
+from msgstore.engine.ids import Ids
 from msgstore.engine.index import Index
 from msgstore.engine.journal import read_hint
 from msgstore.engine.records import Records
@@ -42,6 +43,7 @@ class Source:
         self.index = Index(disk)
         self.catalog = Catalog(disk)
         self.ends = StreamEnds(disk, self.index, self.catalog, identity.store_uuid)
+        self.ids = Ids(disk, self.index, identity.store_uuid)
         self.segments = Segments(disk, self.index, self.ends, identity.store_uuid)
         self.records = Records(disk, self.catalog)
         self._sessions = SessionLog(disk)
@@ -53,6 +55,11 @@ class Source:
         with self._lock:
             self._sessions.refresh(end)
             return self._sessions
+
+    def seal(self, rows: int) -> None:
+        """Makes runs of the first `rows`, which are on the disk. Under the writers' lock."""
+        self.ends.seal(rows)
+        self.ids.seal(rows)
 
     def reference_of(self, stream_id: str, rows: int) -> int | None:
         """How rows name a stream, asked of a store that is damaged; None for no such stream.

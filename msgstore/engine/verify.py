@@ -161,12 +161,18 @@ class _Verification:
         hint, slots = read_hint(disk), read_slots(disk)
         if not slots:
             raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
-        slot, end = slots[-1], ENTRIES_START
+        slot, end, rows = slots[-1], ENTRIES_START, slots[-1].rows
         for entry in entries_of_generation(disk, slot):
             self.bytes_checked += entry.head.length
             end = entry.end
+            rows += entry.head.rows
         if hint is None or hint.token != self.snapshot.source.token or read_slots(disk) != slots:
             return  # another boot, or a checkpoint meanwhile
+        has_only_begun = (
+            hint.generation == slot.generation + 1 and hint.journal_end == ENTRIES_START
+        )
+        if has_only_begun and rows == hint.rows:
+            return  # the generation before leads to the same, and the next to write begins anew
         if hint.generation > slot.generation:
             offset = hint.generation % 2 * SLOT_STRIDE
             raise CorruptRecord(JOURNAL, offset, "the header of the present generation is damaged")

@@ -6,13 +6,11 @@ hint, unlock.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import NamedTuple, Self
 
-from msgstore.disk.files import Disk
 from msgstore.disk.lock import FileLock
 from msgstore.engine.checkpoint import flush_generation, mark_dirty
 from msgstore.engine.commit import (
@@ -24,6 +22,7 @@ from msgstore.engine.commit import (
 from msgstore.engine.create import create, is_resetting, reset
 from msgstore.engine.encoding import Encoded
 from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
+from msgstore.engine.holding import holding
 from msgstore.engine.identity import Durability
 from msgstore.engine.journal import (
     JOURNAL_BYTES_CHECKPOINT,
@@ -32,21 +31,13 @@ from msgstore.engine.journal import (
     read_hint,
     write_hint,
 )
-from msgstore.engine.message_ids import MessageIds
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place, refuse_lost_identity
 from msgstore.engine.recovery import Surroundings, begin_generation, enter
 from msgstore.engine.session_log import SessionLog
 from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.engine.swap import finish_swap, is_swapping
-from msgstore.format.hint import (
-    HOLDER_OFFSET,
-    LOCK_FILE_BYTES,
-    Hint,
-    decode_hint,
-    decode_holder,
-    encode_holder,
-)
+from msgstore.format.hint import Hint
 from msgstore.format.journal import (
     ENTRIES_START,
     ENTRY_BYTES_MAX,
@@ -54,15 +45,14 @@ from msgstore.format.journal import (
     Write,
     encode_entry,
 )
-from msgstore.format.names import INDEX, JOURNAL, LOCK, SESSIONS
-from msgstore.format.row import ROW_BYTES, stored_crc
+from msgstore.format.names import INDEX, JOURNAL, SESSIONS
+from msgstore.format.row import MESSAGE_ID_WORD, ROW_BYTES, stored_crc
 from msgstore.format.session_log import SessionEvent, encode_session_event
 from msgstore.model.clock import Clock
 from msgstore.model.errors import (
     MessageTooLarge,
     OutcomeUnknown,
     StoreClosed,
-    StoreLocked,
 )
 
 _CURSORS_MAX = 65536
@@ -93,10 +83,11 @@ class Writer:
 
     def _forget(self) -> None:
         self._tail: Tail | None = None
+        self._known_at: Tail | None = None
+        """Where the journal stood when the next two were right: they are believed nowhere else."""
         self._totals: Totals | None = None
         self._cursors: dict[str, StreamCursor] = {}
         self._source: Source | None = None
-        self._ids: MessageIds | None = None
 
     # ------------------------------------------------------------ the lock
 
@@ -128,12 +119,12 @@ class Writer:
         if source is not self._source:
             self._forget()
             self._source = source
-            self._ids = MessageIds(source.index)
-        known, self._tail = self._tail, None
+        self._tail = None
         tail = enter(self._disk, self._surroundings(), hint)
-        if known != tail:
+        if self._known_at != tail:
             self._cursors.clear()
             self._totals = None
+            self._known_at = tail
         self._tail = tail
 
     def _attach(self) -> Source:
@@ -195,8 +186,10 @@ class Writer:
 
     def positions_of_id(self, message_id: str) -> list[int]:
         """Where a message with this id may stand; the record decides."""
-        assert self._ids is not None
-        return self._ids.candidates(message_id, self.rows)
+        ids = self.source.ids
+        ids.forget_behind(self.rows)
+        ids.seal_for_writer(self.tail.slot.rows)
+        return ids.candidates(MESSAGE_ID_WORD, message_id, self.rows)
 
     def sessions(self) -> SessionLog:
         """All sessions as they stand now."""
@@ -259,9 +252,12 @@ class Writer:
             catalog_end=hint.catalog_end,
         )
         built = build_commit(messages, self._cursor, totals, context)
+        # An interrupt may come at any moment from here on, also between two of these lines.
+        self._known_at = None
         self._write(built.writes, built.rows, catalog_end=built.catalog_end)
         self._totals = built.totals
         self._remember(built.cursors)
+        self._known_at = self._tail
 
     def add_session_event(self, event: SessionEvent) -> None:
         """Puts a start, end or activation on record."""
@@ -276,8 +272,8 @@ class Writer:
     ) -> None:
         """Puts whole commits of another store on record, whose records are in the segments."""
         self._make_way()
+        self._totals = self._known_at = None
         self._write(writes, rows, catalog_end=catalog_end, sessions_end=sessions_end)
-        self._totals = None
 
     def checkpoint(self) -> None:
         """On return all files are on the disk, and the journal has nothing to replay."""
@@ -306,8 +302,8 @@ class Writer:
             rows = tail.hint.rows
             row = self._disk.read(INDEX, rows * ROW_BYTES, ROW_BYTES)
             crc = stored_crc(row) if rows else 0
-            self._tail = begin_generation(self._disk, tail, crc, self.source.identity.store_uuid)
-            self.source.ends.seal(rows)
+            self._move_to(begin_generation(self._disk, tail, crc, self.source.identity.store_uuid))
+            self.source.seal(rows)
             if self._disk.size(JOURNAL) > 2 * JOURNAL_BYTES_CHECKPOINT:
                 self._disk.truncate(JOURNAL, JOURNAL_BYTES_CHECKPOINT)
         except OSError as error:
@@ -412,7 +408,14 @@ class Writer:
 
     def _advance(self, hint: Hint) -> None:
         write_hint(self._disk, hint)
-        self._tail = Tail(self.tail.slot, hint)
+        self._move_to(Tail(self.tail.slot, hint))
+
+    def _move_to(self, tail: Tail) -> None:
+        """What is known of the streams and of the last row goes along, if it was right before."""
+        is_known = self._known_at is self._tail
+        self._tail = tail
+        if is_known:
+            self._known_at = tail
 
     # ------------------------------------------------------------ when it goes wrong
 
@@ -455,31 +458,3 @@ class Writer:
                 mark_dirty(self._disk, self._tail)
             except OSError:
                 return  # the mark is a help, not a need: the journal tells as much
-
-
-@contextmanager
-def holding(disk: Disk, lock: FileLock) -> Iterator[Hint | None]:
-    """Holds the writers' lock, with this process named as its holder; gives the hint as it found it."""
-    try:
-        lock.acquire()
-    except StoreLocked as error:
-        holder = decode_holder(disk.read(LOCK, 0, LOCK_FILE_BYTES))
-        raise StoreLocked(disk.root, holder, error.lock_timeout_s) from None
-    except OSError as error:
-        raise unavailable(disk.root, error) from error
-    try:
-        yield _leave_name(disk)
-    finally:
-        lock.release()
-
-
-def _leave_name(disk: Disk) -> Hint | None:
-    """One read serves for both: the hint and the last holder's name stand in one file."""
-    pid = os.getpid()
-    try:
-        front = disk.read(LOCK, 0, LOCK_FILE_BYTES)
-        if decode_holder(front) != pid:
-            disk.write(LOCK, HOLDER_OFFSET, encode_holder(pid))
-    except OSError as error:
-        raise unavailable(disk.root, error) from error
-    return decode_hint(front)

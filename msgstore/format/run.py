@@ -20,14 +20,14 @@ from msgstore.format.names import LOOKUP
 HEADER = struct.Struct("<8sII16s16sQQQQII")
 assert HEADER.size == 88
 RUN_MAGIC = b"MSGSTRUN"
-BLOCK_BYTES = 4096
-# 0     4       8                      4096
+BLOCK_BYTES = 1024
+# 0     4       8                      1024
 # | crc | count | keys …  | zeros …    |
 _BLOCK_HEAD = struct.Struct("<II")
 KEY_BYTES = 8
 BLOCK_KEYS = (BLOCK_BYTES - _BLOCK_HEAD.size) // KEY_BYTES
-assert BLOCK_KEYS == 511
-KEYS_MAX = 1 << 24
+assert BLOCK_KEYS == 127
+KEYS_MAX = 1 << 26
 _NAME = r"([a-z]{1,16})-([1-9][0-9]{0,11})-([1-9][0-9]{0,11})\Z"
 
 
@@ -75,14 +75,34 @@ def encode_run(
     keys: Sequence[int],
 ) -> bytes:
     """A whole file. `keys` rise; `rows` are the first and the last that they were made of."""
-    assert len(keys) <= KEYS_MAX
-    starts = range(0, len(keys), BLOCK_KEYS)
-    blocks = [_encode_block(number, keys[at : at + BLOCK_KEYS]) for number, at in enumerate(starts)]
-    fences = array("Q", [keys[at] for at in starts]).tobytes()
-    facts = (kind.encode(), store_uuid, *rows, mark, len(keys), row_crc, crc32(fences))
-    rest = HEADER.pack(RUN_MAGIC, 0, FORMAT_VERSION, *facts)[12:]
-    header = RUN_MAGIC + crc32(rest).to_bytes(4, "little") + rest
-    return b"".join((header.ljust(BLOCK_BYTES, b"\0"), *blocks, fences))
+    blocks = encode_blocks(0, array("Q", keys))
+    fences = encode_fences(keys[::BLOCK_KEYS])
+    header = RunHeader(kind, store_uuid, *rows, mark, len(keys), row_crc, crc32(fences))
+    return b"".join((encode_run_header(header), blocks, fences))
+
+
+def encode_run_header(header: RunHeader) -> bytes:
+    """The first block of a file, which is the last to be known."""
+    assert header.keys <= KEYS_MAX
+    rest = HEADER.pack(RUN_MAGIC, 0, FORMAT_VERSION, header.kind.encode(), *header[1:])[12:]
+    return (RUN_MAGIC + crc32(rest).to_bytes(4, "little") + rest).ljust(BLOCK_BYTES, b"\0")
+
+
+def encode_blocks(first_number: int, keys: array[int]) -> bytes:
+    """Blocks of these keys, numbered from `first_number` on; all but the last are full."""
+    data = memoryview(keys).cast("B")
+    blocks = []
+    for number, at in enumerate(range(0, len(data), BLOCK_KEYS * KEY_BYTES), first_number):
+        part = data[at : at + BLOCK_KEYS * KEY_BYTES]
+        count = len(part) // KEY_BYTES
+        rest = count.to_bytes(4, "little") + part.tobytes().ljust(BLOCK_KEYS * KEY_BYTES, b"\0")
+        blocks.append(crc32(rest, number).to_bytes(4, "little") + rest)
+    return b"".join(blocks)
+
+
+def encode_fences(firsts: Sequence[int]) -> bytes:
+    """The first keys of all blocks, as they stand behind the blocks."""
+    return array("Q", firsts).tobytes()
 
 
 def decode_run_header(buffer: bytes) -> RunHeader | None:
@@ -94,13 +114,6 @@ def decode_run_header(buffer: bytes) -> RunHeader | None:
         return None
     header = RunHeader(kind.rstrip(b"\0").decode("ascii", "replace"), *fields)
     return header if header.keys <= KEYS_MAX else None
-
-
-def _encode_block(number: int, keys: Sequence[int]) -> bytes:
-    rest = len(keys).to_bytes(4, "little") + array("Q", keys).tobytes().ljust(
-        BLOCK_BYTES - _BLOCK_HEAD.size, b"\0"
-    )
-    return crc32(rest, number).to_bytes(4, "little") + rest
 
 
 def decode_block(number: int, buffer: bytes) -> memoryview | None:

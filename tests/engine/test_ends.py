@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from msgstore import CorruptRecord, FileMessageStore, Message, MessageFilter
-from msgstore.engine import commit, ends, runs, segments
+from msgstore.engine import commit, ends, ids, runs, segments
 from msgstore.engine.runs import Runs
 from msgstore.format.names import segment_path
 
@@ -40,7 +40,7 @@ class small_runs:
 
     def __enter__(self) -> None:
         self._patch = pytest.MonkeyPatch()
-        for module in (runs, ends):
+        for module in (runs, ends, ids):
             self._patch.setattr(module, "RUN_ROWS_MIN", 10)
 
     def __exit__(self, *_: object) -> None:

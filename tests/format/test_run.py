@@ -30,7 +30,7 @@ def test_encode_and_decode_run(keys: list[int]) -> None:
     header = decode_run_header(data)
     assert header is not None
     assert header[:6] == ("ends", UUID, 1, 9000, 77, len(keys))
-    blocks = [data[at : at + BLOCK_BYTES] for at in range(BLOCK_BYTES, header.fences_offset, 4096)]
+    blocks = [data[at : at + BLOCK_BYTES] for at in range(BLOCK_BYTES, header.fences_offset, 1024)]
     decoded = [decode_block(number, block) for number, block in enumerate(blocks)]
     assert [key for block in decoded for key in block or ()] == keys
     fences = decode_fences(header, data[header.fences_offset :])

@@ -18,6 +18,7 @@ from msgstore.engine import (
     commit,
     create,
     ends,
+    ids,
     journal,
     opened,
     runs,
@@ -143,7 +144,7 @@ def laboratory() -> Iterator[None]:
             patch.setattr(module, "JOURNAL_BYTES_FIRST", JOURNAL_BYTES)
         for module in (commit, segments):
             patch.setattr(module, "SEGMENT_BYTES_ROLL", ROLL_BYTES)
-        for module in (runs, ends):
+        for module in (runs, ends, ids):
             patch.setattr(module, "RUN_ROWS_MIN", RUN_ROWS)
         # One boot here is a number that the disk counts, see CrashingDisk.identity.
         patch.setattr(opened, "dependable_boot_id", lambda root: "boot")

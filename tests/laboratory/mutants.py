@@ -593,13 +593,17 @@ MUTANTS = (
     Mutant(
         "stale totals after others have saved",
         "what a writer remembers holds only while nobody else writes",
-        _one("engine/writer.py", "        if known != tail:\n", "        if known is None:\n"),
+        _one(
+            "engine/writer.py",
+            "        if self._known_at != tail:\n",
+            "        if self._known_at is None:\n",
+        ),
         "wander/1",
     ),
     Mutant(
         "ids of discarded messages are remembered",
         "an id is stored once, and a message that was lost can be saved again",
-        _one("engine/message_ids.py", "        if known > rows:", "        if False:"),
+        _one("engine/ids.py", "            if self._tail.last > rows:", "            if False:"),
         "wander/1",
     ),
     Mutant(

@@ -95,6 +95,7 @@ def damage(path: Path, change: Change) -> None:
 @given(name=st.sampled_from(NAMES), done=changes, boots=st.booleans())
 @example("mixed", [(0.0, "cut", 0.0, 1), (0.25, "flip", 0.0, 1)], False)
 @example("rolled", [(0.5, "flip", 0.0, 1), (0.5, "swap", 0.75, 1)], False)
+@example("made", [(0.25, "flip", 0.0, 1)], False)
 def test_random_damage(name: str, done: list[Change], boots: bool) -> None:
     """Survivors keep bytes, position and revision; the store is sound, and takes saves."""
     limits = RECIPES[name].limits() if name in RECIPES else nullcontext()
