@@ -18,10 +18,11 @@ from msgstore.backends.base import (
     check_session_details,
     in_group_order,
 )
+from msgstore.backends.group_commit import GroupCommit, Save, decide
 from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.encoding import encode_drafts, encode_requests, messages_of
+from msgstore.engine.encoding import encode_drafts, encode_requests
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
@@ -93,6 +94,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
         self._disk = self._make_disk()
         self._timer = SyncTimer(self._sync_now)
+        self._group = GroupCommit(self._path, self._commit_group)
         self._opened = OpenedStore(self._disk)
         self._writer = Writer(self._opened, self._make_lock(), self._settings)
         self._reader = Reader(self._opened, self._recover)
@@ -125,13 +127,18 @@ class FileMessageStore(LocalSessions, BaseStore):
             return self._plan_unlocked(requests, independent)
         if self._opened.source is None and self._snapshot() is None:
             self._plan_unlocked(requests, independent)  # a refused save does not make a store
-        with self._writer.exclusive() as writer:
-            number = writer.number_of(session_id)
-            plan = plan_saves(requests, self._known(writer), independent=independent)
-            if plan.new:
-                writer.commit(messages_of(plan.new, encoded), number)
+        results = self._group.save(Save(requests, encoded, session_id, independent))
         self._sync_soon()
-        return plan.results
+        return results
+
+    def _commit_group(self, saves: Sequence[Save]) -> None:
+        """Decides saves of one session, each for itself, and commits what goes through."""
+        with self._writer.exclusive() as writer:
+            number = writer.number_of(saves[0].session_id)
+            decided = decide(saves, self._known(writer))
+            if decided.messages:
+                writer.commit(decided.messages, number)
+            decided.answer()
 
     def save_drafts(self, drafts: Sequence[Draft]) -> DraftsSaved:
         self._check_open()

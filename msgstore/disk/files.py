@@ -23,6 +23,7 @@ from msgstore.disk.opening import (
     make_folder,
     open_folder,
     open_plain,
+    open_plain_in,
     owner_to_keep,
     remove_at,
 )
@@ -308,6 +309,16 @@ class RealDisk:
             self.make_folder("/".join(parts[: depth + 1]))
 
     def _open_plain(self, path: str, flags: int) -> int:
+        parts = path.split("/")
+        if len(parts) == 3 and not flags & os.O_CREAT:
+            top, folder, name = parts
+            try:
+                return open_plain_in(folder, name, flags, self._top_folder(top).fd)
+            except FileNotFoundError as error:
+                error.filename = self._prefix + path
+                raise
+            except OSError:
+                pass  # what is wrong, and where, is found out below
         owner = self._owner_of_new() if flags & os.O_CREAT else None
         with self._at(path) as (name, above):
             return open_plain(name, flags, above, owner=owner)

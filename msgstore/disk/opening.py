@@ -50,6 +50,15 @@ def open_plain(
     return fd
 
 
+def open_plain_in(folder: str, name: str, flags: int, dir_fd: int) -> int:
+    """As `open_folder` and then `open_plain`, for what is opened by the thousand. Makes nothing."""
+    above = os.open(folder, _FOLDER, dir_fd=dir_fd)
+    try:
+        return open_plain(name, flags, above)
+    finally:
+        os.close(above)
+
+
 def _open_for_owner(path: str, flags: int, dir_fd: int | None, owner: Owner) -> int:
     """O_EXCL tells a file that was made here from one that was there, which is given to nobody."""
     while True:

@@ -60,8 +60,9 @@ class Records:
 
     def fetch_many(self, located: Sequence[Located]) -> Iterator[PositionalMessage]:
         """Messages in the order given; those that stand together are read together."""
-        if len(located) == 1:
-            yield self.fetch(*located[0])
+        if len({_place_of(one) for one in located}) == len(located):
+            for position, row in located:
+                yield self.fetch(position, row)
             return
         frames: dict[int, tuple[memoryview, str]] = {}
         for stretch in _stretches(located, _GAP_BYTES_MAX):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from msgstore.model.errors import (
     DuplicateMessageId,
@@ -26,7 +26,7 @@ from msgstore.model.expectation import (
     ExpectedRevision,
     to_expectation,
 )
-from msgstore.model.message import Message, MessageType, PositionalMessage, to_message_type
+from msgstore.model.message import Message, MessageType, to_message_type
 from msgstore.model.saved import SaveResult
 from msgstore.model.values import Json, check_text, json_equal
 
@@ -126,12 +126,25 @@ class NewSave(NamedTuple):
     first_position: int
 
 
+class Placed(Protocol):
+    """A message and its place; every PositionalMessage is one."""
+
+    @property
+    def stream_id(self) -> str: ...
+    @property
+    def message(self) -> Message: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+
+
 class Known(NamedTuple):
     """What a store knows while it decides a commit."""
 
     revision_of: Callable[[str], int]
     """The stream's last revision, -1 where there is none."""
-    find: Callable[[str], PositionalMessage | None]
+    find: Callable[[str], Placed | None]
     """The stored message with this id."""
     next_position: int
 
@@ -150,32 +163,72 @@ def plan_saves(requests: Sequence[SaveRequest], known: Known, *, independent: bo
     wholly known. Raises WrongExpectedRevision or DuplicateMessageId with `request_index` set; then
     nothing may be written.
     """
-    planner = _Planner(known)
-    for index, request in enumerate(requests):
-        try:
-            planner.add(index, request, independent)
-        except MsgStoreError as error:
-            error.request_index = index
-            raise
-    return Plan(planner.results, planner.new)
+    return _Planner(known).decide(requests, independent)
+
+
+class JointPlan:
+    """Decides saves of several callers that share a commit, one caller after the other.
+
+    Each sees those before it, as if they were stored; one that is refused leaves no trace.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._next_position = known.next_position
+        self._heads: dict[str, int] = {}
+        self._taken: dict[str, _Taken] = {}
+
+    def decide(self, requests: Sequence[SaveRequest], *, independent: bool) -> Plan:
+        """The answer to one caller; raises as `plan_saves` does."""
+        planner = _Planner(Known(self._revision_of, self._find, self._next_position))
+        plan = planner.decide(requests, independent)
+        self._next_position = planner.next_position
+        self._heads |= planner.heads
+        self._taken |= planner.taken
+        return plan
+
+    def _revision_of(self, stream_id: str) -> int:
+        head = self._heads.get(stream_id)
+        return self._known.revision_of(stream_id) if head is None else head
+
+    def _find(self, message_id: str) -> Placed | None:
+        return self._taken.get(message_id) or self._known.find(message_id)
+
+
+class _Taken(NamedTuple):
+    """A message of this commit, where it will stand."""
+
+    stream_id: str
+    message: Message
+    revision: int
+    position: int
 
 
 class _Planner:
     def __init__(self, known: Known) -> None:
-        self.results: list[SaveResult] = []
-        self.new: list[NewSave] = []
+        self.next_position = known.next_position
+        self.heads: dict[str, int] = {}
+        self.taken: dict[str, _Taken] = {}
+        self._results: list[SaveResult] = []
+        self._new: list[NewSave] = []
         self._known = known
-        self._next_position = known.next_position
-        self._heads: dict[str, int] = {}
-        self._taken: dict[str, tuple[str, Message, int, int]] = {}
         self._repeats: bool | None = None
         self._repeated_id = ""
 
-    def add(self, index: int, request: SaveRequest, independent: bool) -> None:
+    def decide(self, requests: Sequence[SaveRequest], independent: bool) -> Plan:
+        for index, request in enumerate(requests):
+            try:
+                self._add(index, request, independent)
+            except MsgStoreError as error:
+                error.request_index = index
+                raise
+        return Plan(self._results, self._new)
+
+    def _add(self, index: int, request: SaveRequest, independent: bool) -> None:
         stream_id, messages = request.stream_id, request.messages
         head = self._head(stream_id)
         if not messages:
-            self.results.append(SaveResult(stream_id, head, head, 0, 0, 0))
+            self._results.append(SaveResult(stream_id, head, head, 0, 0, 0))
             return
         places = self._find_all(request, independent)
         if not independent:
@@ -188,10 +241,10 @@ class _Planner:
         else:
             if not request.expectation.allows(head):
                 raise WrongExpectedRevision(stream_id, _plain(request.expectation), head)
-            first_revision, first_position = head + 1, self._next_position
+            first_revision, first_position = head + 1, self.next_position
             last_revision, last_position = head + len(messages), first_position + len(messages) - 1
             self._take(NewSave(index, request, first_revision, first_position))
-        self.results.append(
+        self._results.append(
             SaveResult(
                 stream_id,
                 first_revision,
@@ -204,9 +257,9 @@ class _Planner:
         )
 
     def _head(self, stream_id: str) -> int:
-        head = self._heads.get(stream_id)
+        head = self.heads.get(stream_id)
         if head is None:
-            head = self._heads[stream_id] = self._known.revision_of(stream_id)
+            head = self.heads[stream_id] = self._known.revision_of(stream_id)
         return head
 
     def _take(self, save: NewSave) -> None:
@@ -214,10 +267,10 @@ class _Planner:
         for ordinal, message in enumerate(save.request.messages):
             if message.id is not None:
                 place = (save.first_revision + ordinal, save.first_position + ordinal)
-                self._taken[message.id] = (stream_id, message, *place)
-        self._heads[stream_id] += len(save.request.messages)
-        self._next_position += len(save.request.messages)
-        self.new.append(save)
+                self.taken[message.id] = _Taken(stream_id, message, *place)
+        self.heads[stream_id] += len(save.request.messages)
+        self.next_position += len(save.request.messages)
+        self._new.append(save)
 
     def _find_all(self, request: SaveRequest, independent: bool) -> list[tuple[int, int]]:
         """Revision and position of every message if all are known; nothing if all are new."""
@@ -226,7 +279,7 @@ class _Planner:
         for message in request.messages:
             if message.id is None:
                 continue
-            if message.id in seen or (not independent and message.id in self._taken):
+            if message.id in seen or (not independent and message.id in self.taken):
                 raise DuplicateMessageId(message.id, "stands twice in one batch")
             seen.add(message.id)
             if place := self._find(request.stream_id, message, message.id):
@@ -241,18 +294,15 @@ class _Planner:
         return places
 
     def _find(self, stream_id: str, message: Message, message_id: str) -> tuple[int, int] | None:
-        if taken := self._taken.get(message_id):
-            original_stream, original, revision, position = taken
-        elif stored := self._known.find(message_id):
-            original_stream, original = stored.stream_id, stored.message
-            revision, position = stored.revision, stored.position
-        else:
+        placed = self.taken.get(message_id) or self._known.find(message_id)
+        if placed is None:
             return None
-        if original_stream != stream_id:
-            raise DuplicateMessageId(message_id, f"is taken in stream {original_stream!r}")
+        if placed.stream_id != stream_id:
+            raise DuplicateMessageId(message_id, f"is taken in stream {placed.stream_id!r}")
+        original = placed.message
         if original.type != message.type or not json_equal(original.data, message.data):
             raise DuplicateMessageId(message_id, "is taken by a message with other content")
-        return revision, position
+        return placed.revision, placed.position
 
     def _insist_on_one_kind(self, repeats: bool, messages: Sequence[Message]) -> None:
         if repeats:
