@@ -174,10 +174,17 @@ class World:
         self.is_durable()
 
     def reopen(self) -> None:
-        """Another process goes on."""
+        """Another process goes on; where the disk refuses that one, one that comes a moment later."""
         self.store.close()
-        self.store = LaboratoryStore(self.disk, self.durability, self._checkpoint_bytes)
+        try:
+            self.store = self._open()
+        except StoreUnavailable:
+            self.disk.fault = None
+            self.store = self._open()
         self.session = self._session_id = None
+
+    def _open(self) -> LaboratoryStore:
+        return LaboratoryStore(self.disk, self.durability, self._checkpoint_bytes)
 
 
 def _end(world: World) -> None:

@@ -90,11 +90,16 @@ class Case:
         self.number, self.way, self.fault = number, way, fault
         self.name = f"refuse/{durability}/{sequence}/{number}.{way}"
 
-    def run(self, counts: Counts, only: str | None = None) -> None:
+    def run(
+        self,
+        counts: Counts,
+        only: str | None = None,
+        recoveries_every: int = _RECOVERIES_CRASHED_EVERY,
+    ) -> None:
         counts.faults += 1
         inspection = Inspection(self.durability, counts, only)
         inspection.keeps, inspection.chances = _KEEPS, 1
-        inspection.recoveries_every = _RECOVERIES_CRASHED_EVERY
+        inspection.recoveries_every = recoveries_every
         for who in ("same", "other"):
             try:
                 world = self._refused(inspection if who == "same" else None)
