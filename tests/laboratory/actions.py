@@ -157,12 +157,12 @@ class World:
         """The next object takes its turn, or a new one; none of them is closed."""
         self.store.use_session(None)
         self.session = self._session_id = None
-        self._waiting.append((self.durability, self.store))
-        if len(self._waiting) < _OBJECTS_MAX:
-            self.durability = durability
-            self.store = LaboratoryStore(self.disk, durability, checkpoint_bytes)
+        if len(self._waiting) + 1 < _OBJECTS_MAX:
+            next_one = durability, LaboratoryStore(self.disk, durability, checkpoint_bytes)
         else:
-            self.durability, self.store = self._waiting.pop(0)
+            next_one = self._waiting.pop(0)
+        self._waiting.append((self.durability, self.store))
+        self.durability, self.store = next_one
 
     def look_by_all(self) -> None:
         """Objects that were opened long ago see what the last one has saved."""
