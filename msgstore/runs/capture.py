@@ -201,7 +201,7 @@ class Capture:
         *complete, rest = chunk.split(b"\n")
         if complete:
             self._begin(complete[0])
-            self._save([self._finish(), *complete[1:]])
+            self._save([self._finish(), *map(self._fitting, complete[1:])])
         self._begin(rest)
 
     def _begin(self, part: bytes) -> None:
@@ -217,6 +217,9 @@ class Capture:
         line = None if self._begun_bytes > self._line_bytes_max else b"".join(self._begun)
         self._begun, self._begun_bytes = [], 0
         return line
+
+    def _fitting(self, line: bytes) -> bytes | None:
+        return None if len(line) > self._line_bytes_max else line
 
     def _save_rest(self) -> None:
         if self._begun_bytes:

@@ -8,6 +8,7 @@ stops, and end after it.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,6 +96,8 @@ class Child:
 
         Raises OSError if it cannot be started.
         """
+        if not command[0]:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         actions = [] if stdout is None else [(os.POSIX_SPAWN_DUP2, stdout, 1)]
         self._pid = os.posix_spawnp(
             command[0],
