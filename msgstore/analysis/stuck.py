@@ -21,7 +21,7 @@ from msgstore.model.message import MessageType, PositionalMessage
 if TYPE_CHECKING:
     from msgstore.model.arguments import Direction
 
-READ_TO_LOOK_UP = 50
+READ_TO_LOOK_UP = 100
 """Looking one command up takes about as long as reading so many messages."""
 
 
@@ -130,12 +130,11 @@ class _Open:
 
     def answer(self, event: PositionalMessage) -> None:
         message = event.message
-        answered: set[int] = set()
-        if message.request_id is not None:
-            answered |= self._by_request.get(message.request_id, set())
-        if message.causation_id is not None and message.causation_id in self._by_id:
-            answered.add(self._by_id[message.causation_id])
-        for position in answered:
+        same_request = self._by_request.get(message.request_id) if message.request_id else None
+        cause = self._by_id.get(message.causation_id) if message.causation_id else None
+        if same_request is None and cause is None:
+            return
+        for position in {*(same_request or ()), *(() if cause is None else (cause,))}:
             self._remove(self._commands.pop(position))
 
     def _remove(self, command: Command) -> None:
