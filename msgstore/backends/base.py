@@ -33,6 +33,7 @@ from msgstore.model.values import check_text, join_key
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import Group
+    from msgstore.model.context import SaveContext
     from msgstore.model.filter import MessageFilter
 
 LABELS_BYTES_MAX = 65_536
@@ -66,6 +67,18 @@ class BaseStore:
 
     # ------------------------------------------------------------ saving
 
+    _context: SaveContext | None = None
+
+    def use_context(self, context: SaveContext | None) -> None:
+        """From now on messages are given what they do not say themselves; None: nothing."""
+        self._context = context
+
+    def _save(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
+        """Commits requests as `_commit` does, filled in from the context."""
+        if self._context is not None:
+            requests = self._context.fill_requests(requests)
+        return self._commit(requests, independent=independent)
+
     def save_message(
         self,
         stream_id: str,
@@ -83,10 +96,10 @@ class BaseStore:
         message_type: MessageType | str | None = None,
     ) -> SaveResult:
         request = SaveRequest.of(stream_id, messages, expected_revision, message_type)
-        return self._commit((request,), independent=False)[0]
+        return self._save((request,), independent=False)[0]
 
     def save_each(self, requests: Sequence[SaveRequest]) -> list[SaveResult]:
-        return self._commit(requests, independent=True) if requests else []
+        return self._save(requests, independent=True) if requests else []
 
     def transaction(self) -> BufferedTransaction:
         return BufferedTransaction(self)
@@ -274,7 +287,7 @@ class BufferedTransaction:
     ) -> None:
         requests, self._requests = self._requests, None
         if error is None and requests:
-            self.results = self._store._commit(requests, independent=False)
+            self.results = self._store._save(requests, independent=False)
 
 
 def check_group(group: str) -> None:

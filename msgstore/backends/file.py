@@ -127,6 +127,8 @@ class FileMessageStore(LocalSessions, BaseStore):
             return self._plan_unlocked(requests, independent)
         if self._opened.source is None and self._snapshot() is None:
             self._plan_unlocked(requests, independent)  # a refused save does not make a store
+            if session_id is not None:
+                raise SessionNotFound(session_id)
         results = self._group.save(Save(requests, encoded, session_id, independent))
         self._sync_soon()
         return results
@@ -349,6 +351,10 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._check_open()
         if session_id is not None:
             self._session_snapshot(session_id).sessions.open_session(session_id)
+        self._current = session_id
+
+    def expect_session(self, session_id: str) -> None:
+        """Makes a session the current one unseen: if it is not open, a save says so, and no read."""
         self._current = session_id
 
     def end_session(self, session_id: str, status: str | None = None) -> None:

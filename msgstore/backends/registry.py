@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from msgstore.model.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from msgstore.backends.file import FileMessageStore
+    from msgstore.backends.memory import MemoryMessageStore
     from msgstore.backends.protocol import LocalMessageStore
 
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 
 
-def open_store(url: str, **options: Any) -> LocalMessageStore:
-    """The store that `url` names: a path or `file:PATH`, or `memory:`.
+DEFAULT_STORE = "./.msgstore"
 
-    `options` go to the backend: `durability`, `lock_timeout_s` and `create` for files. Raises
-    InvalidArgument for a scheme that nobody serves, and what the backend raises.
+
+def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
+    """The store that `url` names: a path or `file:PATH`, or `memory:`; None: the environment's.
+
+    `options` go to the backend: `durability`, `lock_timeout_s` and `create` for files. What the
+    environment says of saves (session, correlation id, trace) they are stamped with, where they do
+    not say it themselves. Raises InvalidArgument for a scheme that nobody serves, InvalidText for a
+    correlation id that is none, and what the backend raises.
     """
+    environment = os.environ
+    store = open_url(environment_url(environment) if url is None else url, **options)
+    try:
+        if environment.get("MSGSTORE_CORRELATION_ID") or environment.get("TRACEPARENT"):
+            from msgstore.model.context import SaveContext
+
+            store.use_context(SaveContext.of(environment))
+        if session_id := environment.get("MSGSTORE_SESSION"):
+            _take_session(store, session_id, url is None or is_same_store(url, environment))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore:
+    """As `open_store`, whatever the environment says."""
     scheme = _scheme_of(url)
     if scheme == "memory":
         from msgstore.backends.memory import MemoryMessageStore
@@ -32,6 +59,38 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
     raise InvalidArgument(
         "store", f"no backend serves {scheme}: URLs; use a path, file: or memory:"
     )
+
+
+def environment_url(environment: Mapping[str, str]) -> str:
+    return environment.get("MSGSTORE_STORE") or DEFAULT_STORE
+
+
+def is_same_store(url: str, environment: Mapping[str, str]) -> bool:
+    """Whether MSGSTORE_SESSION is of the store that `url` names: not where MSGSTORE_STORE names another."""
+    named = environment.get("MSGSTORE_STORE")
+    if not named:
+        return True
+    here, there = path_of(url), path_of(named)
+    if here is None or there is None:
+        return False
+    return os.path.abspath(here) == os.path.abspath(there)
+
+
+def _take_session(
+    store: FileMessageStore | MemoryMessageStore, session_id: str, is_its_own: bool
+) -> None:
+    """Makes it the current session; one that another store keeps is passed over."""
+    from msgstore.backends.file import FileMessageStore
+    from msgstore.model.errors import SessionEnded, SessionNotFound
+    from msgstore.model.message import NO_SESSION
+
+    if session_id == NO_SESSION:
+        return
+    if is_its_own and isinstance(store, FileMessageStore):
+        store.expect_session(session_id)
+        return
+    with suppress(SessionNotFound, SessionEnded):
+        store.use_session(session_id)
 
 
 def store_path(url: str) -> str:

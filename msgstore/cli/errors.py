@@ -16,6 +16,8 @@ EXIT_CODES = {
     70: "a bug in msgstore: run again with --debug and report it",
     75: "lock not obtained in time; try again",
     124: "--timeout reached",
+    126: "the command of run cannot be run",
+    127: "the command of run was not found",
     130: "interrupted",
 }
 DONE, NEGATIVE, USAGE, DAMAGED, UNAVAILABLE = 0, 1, 2, 3, 5

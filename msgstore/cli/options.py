@@ -39,6 +39,19 @@ def seconds(text: str | float) -> float:
     raise BadParameter(f"{text!r} is not a number of seconds.")
 
 
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def duration(text: str | float) -> float:
+    """Seconds: `90`, or with a unit `500ms`, `30s`, `5m`, `1.5h`, `2d`, `3w`. Raises BadParameter."""
+    given = str(text).strip()
+    unit = given.lstrip("0123456789.").strip()
+    number = given.removesuffix(unit).strip()
+    if number.replace(".", "", 1).isdecimal() and (unit or "s") in _UNITS_S:
+        return float(number) * _UNITS_S[unit or "s"]
+    raise BadParameter(f"{given!r} is not a duration: 30, 30s, 500ms, 5m, 1h, 2d.")
+
+
 Stream = Annotated[
     str, Argument(metavar="STREAM", help="The stream's id.", autocompletion=complete_stream)
 ]

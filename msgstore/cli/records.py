@@ -1,7 +1,7 @@
 """Records that the command line makes itself."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgstore.cli.settings import Settings
@@ -49,3 +49,17 @@ class Session(NamedTuple):
 
     def to_json(self) -> "dict[str, Json]":
         return self.info.to_json() | ({"active": True} if self.is_active else {})
+
+
+class StuckCommand(NamedTuple):
+    """A command that no event answers, and for how long it has been on record."""
+
+    stored: "PositionalMessage"
+    age: timedelta
+
+    @classmethod
+    def at(cls, stored: "PositionalMessage", now: datetime) -> "StuckCommand":
+        return cls(stored, max(now - stored.timestamp, timedelta()))
+
+    def to_json(self) -> "dict[str, Json]":
+        return {"ageMs": self.age // timedelta(milliseconds=1)} | self.stored.to_json()

@@ -20,6 +20,9 @@ Examples:
 Environment:
   MSGSTORE_STORE    the store, where --store does not say [./.msgstore]
   MSGSTORE_SESSION  the session of a save, where --session does not say
+  MSGSTORE_CORRELATION_ID
+                    the correlation id of a save, where --correlation-id does not say
+  TRACEPARENT       the trace that a save belongs to; goes into its metadata
   MSGSTORE_OUTPUT   the output, where -o does not say
   NO_COLOR          no colours, where --color does not say
   MSGSTORE_ALLOW_NETWORK_FS=1
@@ -35,6 +38,7 @@ def _home(name: str) -> Any:
 
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
+    *("run", "wait", "stuck"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
 )
 

@@ -90,7 +90,7 @@ def save(
             target = None if stream == "-" else stream
             saving.save_lines(ctx.obj, store, target, batch_size, atomic)
     else:
-        message, expected = saving.build_message(ctx.params)
+        message, expected = saving.build_message(ctx.obj, ctx.params)
         tell = saving.result_printer(ctx.obj, message)
         with saving.open_store(ctx.obj, session, writing) as store:
             tell(store.save_message(stream, message, expected, kind))

@@ -8,11 +8,13 @@ from msgstore.cli.errors import BadUsage
 from msgstore.cli.escape import visible
 from msgstore.cli.naming import resolve_session
 from msgstore.cli.settings import Settings
+from msgstore.model.errors import RequestError
 from msgstore.model.message import NO_SESSION, Message
 from msgstore.model.saving import parse_expected_revision
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
     from msgstore.model.saved import SaveResult
     from msgstore.model.values import Json
@@ -38,11 +40,15 @@ def open_store(
     """The store, made where there is none, with the session that saves are stamped with.
 
     Said by flag, by MSGSTORE_SESSION, or the store's active one. A session that is named must exist,
-    and so must its store.
+    and so must its store; but one that MSGSTORE_SESSION names need not be known to a store that is
+    another than that of MSGSTORE_STORE.
     """
     named = settings.environment.get("MSGSTORE_SESSION") or None if session is None else session
-    store = settings.open_store(create=named in (None, NO_SESSION), **writing)
+    elsewhere = session is None and named is not None and _is_elsewhere(settings)
+    store = settings.open_store(create=named in (None, NO_SESSION) or elsewhere, **writing)
     try:
+        if elsewhere and named != NO_SESSION:
+            named = _known_session(store, str(named))
         if named is None:
             store.use_session(store.active_session())
         elif named != NO_SESSION:
@@ -53,11 +59,39 @@ def open_store(
     return store
 
 
+def _is_elsewhere(settings: Settings) -> bool:
+    """Whether the store is named by a flag, and MSGSTORE_STORE names another one."""
+    from msgstore.backends.registry import is_same_store
+
+    return settings.store is not None and not is_same_store(settings.store, settings.environment)
+
+
+def _known_session(store: "LocalMessageStore", named: str) -> str | None:
+    """The session's id if this store has it, and it is open."""
+    try:
+        session = store.get_session_info(resolve_session(store, named))
+    except RequestError:
+        return None
+    return session.session_id if session.ended_at is None else None
+
+
+def save_context(settings: Settings) -> "SaveContext | None":
+    """What the environment says of messages that do not say it themselves."""
+    environment = settings.environment
+    if not (environment.get("MSGSTORE_CORRELATION_ID") or environment.get("TRACEPARENT")):
+        return None
+    from msgstore.model.context import SaveContext
+
+    return SaveContext.of(environment)
+
+
 # ---------------------------------------------------------------- one message
 
 
-def build_message(flags: Mapping[str, Any]) -> tuple[Message, "ExpectedRevision"]:
-    """The message that the flags describe, and where its stream should stand."""
+def build_message(
+    settings: Settings, flags: Mapping[str, Any]
+) -> tuple[Message, "ExpectedRevision"]:
+    """The message that the flags and the environment describe, and where its stream should stand."""
     if flags["type"] is None:
         raise BadUsage(
             "the type is missing", "-t TYPE for one message, or - for JSON Lines from stdin"
@@ -75,6 +109,8 @@ def build_message(flags: Mapping[str, Any]) -> tuple[Message, "ExpectedRevision"
         timestamp=_parse_time(flags["timestamp"]),
         metadata=_build_metadata(flags["meta"]),
     )
+    if context := save_context(settings):
+        message = context.fill(message)
     return message, None if expected is None else parse_expected_revision(expected)
 
 
@@ -152,7 +188,7 @@ def save_lines(
     # A batch is thousands of values without a cycle among them, gone with its commit: looking for
     # cycles in it takes time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    saver = LineSaver(store, stream_id)
+    saver = LineSaver(store, stream_id, save_context(settings))
     with Progress(settings) as progress:
         try:
             if atomic:

@@ -17,6 +17,7 @@ from msgstore.model.saving import SaveRequest
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
 
 Lines = list[bytes]
@@ -31,12 +32,21 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LineSaver:
-    """Saves lines batch by batch; `tally` says what is committed."""
+    """Saves lines batch by batch; `tally` says what is committed.
 
-    def __init__(self, store: "LocalMessageStore", stream_id: str | None) -> None:
+    The context is for messages that are new: what `query` printed is stored as it was.
+    """
+
+    def __init__(
+        self,
+        store: "LocalMessageStore",
+        stream_id: str | None,
+        context: "SaveContext | None" = None,
+    ) -> None:
         self.tally = Tally()
         self._store = store
         self._stream_id = stream_id
+        self._context = context
         self._lines_done = 0
         self._plain = PlainLines(stream_id)
         self._takes_drafts = isinstance(store, DraftStore)
@@ -47,11 +57,13 @@ class LineSaver:
         Raises its error, with the number of the line and what was committed before it.
         """
         drafts = self._plain.read(lines) if self._takes_drafts else None
+        if drafts and self._context:
+            drafts = [self._context.fill_draft(draft) for draft in drafts]
         if drafts:
             self._commit_drafts(drafts, lines)
         else:
             requests: list[SaveRequest] = []
-            refusal = parse_lines(lines, self._stream_id, requests)
+            refusal = parse_lines(lines, self._stream_id, requests, self._context)
             refusal = self._commit(requests) or refusal
             if refusal:
                 raise self._explain(refusal, lines)
@@ -60,7 +72,7 @@ class LineSaver:
     def save_together(self, lines: Lines) -> None:
         """Commits all lines or none. Raises the error of the first that is refused."""
         requests: list[SaveRequest] = []
-        refusal = parse_lines(lines, self._stream_id, requests)
+        refusal = parse_lines(lines, self._stream_id, requests, self._context)
         try:
             if refusal:
                 raise refusal
@@ -104,10 +116,14 @@ class LineSaver:
 
 
 def parse_lines(
-    lines: Lines, stream_id: str | None, requests: list[SaveRequest]
+    lines: Lines,
+    stream_id: str | None,
+    requests: list[SaveRequest],
+    context: "SaveContext | None" = None,
 ) -> MsgStoreError | None:
     """Adds a request for each line that is not blank, up to the first that is none; returns why."""
-    read, parse, add = json_reader(b"\n".join(lines)), SaveRequest.from_json, requests.append
+    read, add = json_reader(b"\n".join(lines)), requests.append
+    parse = SaveRequest.from_json if context is None else context.fill_line
     try:
         for line in lines:
             if line and not line.isspace():

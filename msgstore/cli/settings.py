@@ -33,9 +33,9 @@ class Settings:
 
     def open_store(self, *, create: bool = False, **options: Any) -> "LocalMessageStore":
         """Raises StoreNotFound where there is no store and none is to be created."""
-        from msgstore.backends.registry import open_store
+        from msgstore.backends.registry import open_url
 
-        return open_store(self.store_url, create=create, **options)
+        return open_url(self.store_url, create=create, **options)
 
     def store_path(self, deed: str) -> str:
         """The folder of the store, for what can only be done to files. Raises BadUsage."""

@@ -38,6 +38,7 @@ MESSAGE = Shape(
         "sessionId",
     ),
 )
+STUCK = Shape("stuck command", ("ageMs", *MESSAGE.paths))
 SAVED = Shape(
     "saved",
     (

@@ -75,3 +75,15 @@ class LocalZone(tzinfo):
 
     def tzname(self, dt: datetime | None) -> str | None:
         return None if dt is None else dt.replace(tzinfo=None).astimezone().tzname()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def moment_before(now: datetime, duration_s: float) -> datetime:
+    """So many seconds before `now`; the first moment there is, where that is further back."""
+    try:
+        return now - timedelta(seconds=duration_s)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)

@@ -64,6 +64,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stats --by stream": ("stats", "--by", "stream"),
     "stats --by session": ("stats", "--by", "session"),
     "show": ("show", "1"),
+    "stuck": ("stuck",),
+    "wait": ("wait", "--from-position", "1"),
     "verify": ("verify",),
 }
 

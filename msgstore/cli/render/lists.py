@@ -11,6 +11,7 @@ from msgstore.cli.render.dumps import dump_columns
 from msgstore.cli.render.layout import ESSENTIAL
 from msgstore.cli.render.messages import stream_style
 from msgstore.cli.render.screen import Screen
+from msgstore.cli.render.stuck import stuck_columns
 from msgstore.cli.render.table import Column
 from msgstore.cli.shapes import Shape
 
@@ -97,4 +98,5 @@ COLUMNS: dict[str, Callable[[Screen, Shape], list[Column]]] = {
     "session": _session_columns,
     "count": _count_columns,
     "dump": dump_columns,
+    "stuck command": stuck_columns,
 }
