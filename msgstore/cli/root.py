@@ -35,6 +35,7 @@ def _home(name: str) -> Any:
 
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
+    *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
 )
 

@@ -1,0 +1,1 @@
+"""What happened: trees of causes, differences between runs, times between messages, rates."""
