@@ -109,7 +109,7 @@ REPAIR = Shape(
     ),
 )
 TRACED = Shape(
-    "traced",
+    "traced message",
     (
         *MESSAGE.paths,
         "trace.depth",

@@ -22,6 +22,7 @@ NEVER = {
 NEVER_EITHER = {"importlib.metadata", "importlib.resources", "msgstore.cli.render"}
 TAILS = ("msgstore.cli.tail", "msgstore.cli.stats", "msgstore.cli.sessions", "msgstore.cli.verify")
 TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
+TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "msgstore.analysis")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
 
 

@@ -63,7 +63,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stats --by type": ("stats", "--by", "type"),
     "stats --by stream": ("stats", "--by", "stream"),
     "stats --by session": ("stats", "--by", "session"),
+    "stats --by --session": ("stats", "--by", "type", "--session", "last~1"),
     "show": ("show", "1"),
+    "trace": ("trace", "1"),
+    "trace --timeline": ("trace", "1", "--timeline"),
+    "latency": ("latency", f"t{ALLOWED}", f"t{ALLOWED}"),
     "verify": ("verify",),
 }
 

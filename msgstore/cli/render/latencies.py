@@ -19,12 +19,8 @@ def latency_facts(found: "Latency", screen: Screen) -> Iterator[tuple[str, str] 
     yield "from", found.start_type
     yield "to", found.end_type
     yield "pairs", f"{found.count:,}"
-    for number, what in (
-        (found.open_starts, f"{found.start_type} without {found.end_type}"),
-        (found.stray_ends, f"{found.end_type} without {found.start_type}"),
-    ):
-        if number:
-            yield "unmatched", f"{number:,} {what}"
+    if found.open_starts or found.stray_ends:
+        yield "unmatched", f"{found.open_starts:,} from, {found.stray_ends:,} to"
     if found.uncorrelated:
         yield "left out", f"{counted(found.uncorrelated, 'message')} without a correlation"
     if found.untimed:

@@ -91,5 +91,5 @@ COLUMNS: dict[str, Callable[[Screen, Shape], list[Column]]] = {
     "session": _session_columns,
     "count": _count_columns,
     "dump": dump_columns,
-    "traced": trace_columns,
+    "traced message": trace_columns,
 }
