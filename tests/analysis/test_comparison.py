@@ -124,6 +124,36 @@ def test_the_best_partner() -> None:
     assert diff(led_to, alone) == [("missing", 1, None, ())]
 
 
+def test_partners_by_what_they_led_to() -> None:
+    """Of two that are the same the one is paired that led to the same, in whatever turn of streams."""
+    effects = [
+        stored(3, "B", stream="t", causation_id="2"),
+        stored(4, "C", stream="u", causation_id="2"),
+    ]
+    turned = [
+        stored(2, "C", stream="u", causation_id="1"),
+        stored(3, "B", stream="t", causation_id="1"),
+    ]
+    a = [stored(1, "A", id="1"), stored(2, "A", id="2"), *effects]
+    assert diff(a, [stored(1, "A", id="1"), *turned]) == [("missing", 1, None, ())]
+    renamed = [replace(m, stream_id=f"other-{m.stream_id}") for m in turned]
+    other = [stored(1, "A", id="1"), *renamed]
+    assert diff(a, other, "streamId") == [("missing", 1, None, ())]
+
+
+def test_partners_by_what_they_hold() -> None:
+    """Where nothing led to the same, what holds the same goes before what only has the same type."""
+    a = [
+        stored(1, "A", id="1", data=1),
+        stored(2, "A", id="2", data=2),
+        stored(3, "B", causation_id="2"),
+    ]
+    b = [stored(1, "A", id="1", data=2), stored(2, "C", causation_id="1")]
+    assert diff(a, b) == [
+        *(("missing", 1, None, ()), ("missing", 3, None, ()), ("extra", None, 2, ())),
+    ]
+
+
 def test_streams_with_other_names() -> None:
     """Names count, unless streamId is ignored: then streams pair by what they hold."""
     a = [stored(1, "A", stream="x1"), stored(2, "B", stream="x2", data=1)]
