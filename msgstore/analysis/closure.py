@@ -154,15 +154,18 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def uncovered(spans: Iterable[Span], covered: list[Span]) -> list[Span]:
-    """What of `spans` does not lie in `covered`, which is merged."""
+    """What of `spans` does not lie in `covered`, which is merged. O(n) but for the sorting."""
     out: list[Span] = []
+    at = 0
     for first, last in merged(spans):
-        for begin, end in covered:
-            if end < first or begin > last:
-                continue
-            if begin > first:
-                out.append((first, begin - 1))
-            first = end + 1
+        while at < len(covered) and covered[at][1] < first:
+            at += 1
+        index = at
+        while index < len(covered) and covered[index][0] <= last:
+            if covered[index][0] > first:
+                out.append((first, covered[index][0] - 1))
+            first = covered[index][1] + 1
+            index += 1
         if first <= last:
             out.append((first, last))
     return out
