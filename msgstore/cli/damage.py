@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from msgstore.backends.protocol import Group, LocalMessageStore
     from msgstore.model.errors import CorruptRecord
+    from msgstore.model.filter import MessageFilter
 
 _SAID_MAX = 20
 
@@ -34,16 +35,16 @@ class Damage:
             write_stderr(f"msgstore: {visible(_sentence(error))}\n")
 
     def count_by(
-        self, store: "LocalMessageStore", group: "Group", zone: "tzinfo"
+        self, store: "LocalMessageStore", group: "Group", zone: "tzinfo", filter: "MessageFilter"
     ) -> dict[str, int]:
         """As the store's own, but of the messages that can be read."""
         if not self.options:
-            return store.count_by(group, zone=zone)
+            return store.count_by(group, filter, zone=zone)
         from collections import Counter
 
         from msgstore.backends.base import group_key, in_group_order
 
-        messages = store.get_all_messages(**self.options)
+        messages = store.get_all_messages(filter, **self.options)
         return in_group_order(Counter(group_key(m, group, zone) for m in messages), group)
 
     def exit_code(self, code: int = 0) -> int:

@@ -77,6 +77,9 @@ Session = Annotated[
         autocompletion=complete_session,
     ),
 ]
+Produced = Annotated[
+    bool, Option("--produced", help="By the producers' own times, not those of recording.")
+]
 Durability = Annotated[
     Literal["always", "batch", "os"] | None,
     Option("--durability", help="When a save is on disk [the store's own; always in a new one]."),

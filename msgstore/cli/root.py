@@ -39,6 +39,7 @@ def _home(name: str) -> Any:
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
     *("run", "wait", "stuck"),
+    *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
 )
 

@@ -109,6 +109,44 @@ REPAIR = Shape(
         "notes",
     ),
 )
+TRACED = Shape(
+    "traced message",
+    (
+        *MESSAGE.paths,
+        "trace.depth",
+        "trace.parent",
+        "trace.link",
+        "trace.offsetMs",
+        "trace.gapMs",
+        "trace.slowest",
+        "trace.orphan",
+        "trace.cycle",
+        "trace.start",
+    ),
+)
+LANE = Shape("lane", ("streamId", "count", "messages"))
+DIFFERENCE = Shape("difference", ("change", "type", "streamId", "under", "a", "b", "fields"))
+LATENCY = Shape(
+    "latency",
+    (
+        "from",
+        "to",
+        "count",
+        "minMs",
+        "p50Ms",
+        "p90Ms",
+        "p95Ms",
+        "p99Ms",
+        "maxMs",
+        "meanMs",
+        "slowest",
+        "unmatchedFrom",
+        "unmatchedTo",
+        "uncorrelated",
+        "untimed",
+        "histogram",
+    ),
+)
 
 
 def count_shape(group: str) -> Shape:

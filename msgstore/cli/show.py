@@ -40,7 +40,7 @@ def find(store: "LocalMessageStore", text: str) -> "PositionalMessage":
     from msgstore.cli.errors import BadUsage
     from msgstore.model.filter import MessageFilter
 
-    if text.isascii() and text.isdecimal() and len(text) < 19:
+    if is_position(text):
         found = store.get_message(int(text)) if int(text) else None
         what = f"at position {text}"
     else:
@@ -49,3 +49,8 @@ def find(store: "LocalMessageStore", text: str) -> "PositionalMessage":
     if found is None:
         raise BadUsage(f"no message {what}", "`msgstore tail` shows the last ones")
     return found
+
+
+def is_position(text: str) -> bool:
+    """Whether it is taken for a position rather than an id."""
+    return text.isascii() and text.isdecimal() and len(text) < 19

@@ -8,7 +8,7 @@ from .harness import Cli
 
 COMMANDS = [
     *("", "save", "read", "query", "tail", "stats", "streams", "show", "verify", "repair"),
-    *("rebuild-index", "run", "wait", "stuck"),
+    *("rebuild-index", "run", "wait", "stuck", "trace", "diff", "latency"),
     *("sessions", "sessions show", "sessions start", "sessions end"),
     *("backup", "restore", "dump", "dump record", "dump row", "dump journal", "dump hint"),
     "dump frame",

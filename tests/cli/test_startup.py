@@ -23,6 +23,7 @@ NEVER_EITHER = {"importlib.metadata", "importlib.resources", "msgstore.cli.rende
 TAILS = ("msgstore.cli.tail", "msgstore.cli.stats", "msgstore.cli.sessions", "msgstore.cli.verify")
 TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
 TAILS += ("msgstore.cli.run", "msgstore.runs", "msgstore.analysis", "msgstore.model.context")
+TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "msgstore.analysis")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
 
 

@@ -63,9 +63,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stats --by type": ("stats", "--by", "type"),
     "stats --by stream": ("stats", "--by", "stream"),
     "stats --by session": ("stats", "--by", "session"),
+    "stats --by --session": ("stats", "--by", "type", "--session", "last~1"),
     "show": ("show", "1"),
     "stuck": ("stuck",),
     "wait": ("wait", "--from-position", "1"),
+    "trace": ("trace", "1"),
+    "trace --timeline": ("trace", "1", "--timeline"),
+    "latency": ("latency", f"t{ALLOWED}", f"t{ALLOWED}"),
     "verify": ("verify",),
 }
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from msgstore.cli.escape import visible
 from msgstore.cli.render.dumps import dump_facts
+from msgstore.cli.render.latencies import latency_facts
 from msgstore.cli.render.lists import moment
 from msgstore.cli.render.messages import message_columns
 from msgstore.cli.render.screen import Screen
@@ -184,4 +185,5 @@ FACTS: dict[str, Callable[[Any, Screen], Iterator[Fact | bytes]]] = {
     "report": _report,
     "dump": dump_facts,
     "repair": _repair,
+    "latency": latency_facts,
 }

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from msgstore.cli.escape import visible
+from msgstore.cli.render.bars import bar
 from msgstore.cli.render.dumps import dump_columns
 from msgstore.cli.render.layout import ESSENTIAL
 from msgstore.cli.render.messages import stream_style
 from msgstore.cli.render.screen import Screen
 from msgstore.cli.render.stuck import stuck_columns
 from msgstore.cli.render.table import Column
+from msgstore.cli.render.traces import trace_columns
 from msgstore.cli.shapes import Shape
 
 if TYPE_CHECKING:
-    from msgstore.cli.records import Count, Session
+    from msgstore.cli.records import Session
     from msgstore.model.results import StreamInfo
 
 
@@ -77,19 +79,11 @@ def _session_columns(screen: Screen, shape: Shape) -> list[Column]:
 
 
 def _count_columns(screen: Screen, shape: Shape) -> list[Column]:
-    cells = max(10, min(30, (screen.width or 140) // 4 - 5))
-    steps = len(screen.signs.bar)
-
-    def bar(c: "Count") -> Text:
-        whole, part = divmod(max(1, round(c.number / c.largest * cells * steps)), steps)
-        text = screen.signs.bar[-1] * whole + (screen.signs.bar[part - 1] if part else "")
-        return Text(text, "color(31)")
-
     return [
         Column(shape.paths[0], lambda c: Text(visible(c.name)), least=20),
         Column("messages", lambda c: Text(f"{c.number:,}"), right=True),
         Column("share", lambda c: Text(f"{c.number / c.total:.1%}", "dim"), right=True, rank=2),
-        Column("", bar, rank=1),
+        Column("", lambda c: bar(c.number, c.largest, screen), rank=1),
     ]
 
 
@@ -99,4 +93,5 @@ COLUMNS: dict[str, Callable[[Screen, Shape], list[Column]]] = {
     "count": _count_columns,
     "dump": dump_columns,
     "stuck command": stuck_columns,
+    "traced message": trace_columns,
 }

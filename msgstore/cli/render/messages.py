@@ -31,9 +31,8 @@ def message_columns(screen: Screen) -> list[Column]:
         return Text.assemble(*((text, "dim" if what == "key" else "") for text, what in pieces))
 
     def kind(m: "PositionalMessage") -> Text:
-        is_command = m.message_type is MessageType.COMMAND
-        sign = screen.signs.command if is_command else screen.signs.event
-        return Text(f"{sign} {m.message_type:<7}", _COMMAND if is_command else _EVENT)
+        sign, style = kind_sign(m, screen)
+        return Text(f"{sign} {m.message_type:<7}", style)
 
     today = datetime.now().astimezone().date()
     return [
@@ -63,6 +62,13 @@ def message_columns(screen: Screen) -> list[Column]:
             lambda m: m.message.metadata is not None,
         ),
     ]
+
+
+def kind_sign(m: "PositionalMessage", screen: Screen) -> tuple[str, str]:
+    """The sign of a command or an event, and its style."""
+    if m.message_type is MessageType.COMMAND:
+        return screen.signs.command, _COMMAND
+    return screen.signs.event, _EVENT
 
 
 def stream_style(stream_id: str) -> str:

@@ -22,10 +22,20 @@ class Signs(NamedTuple):
     ellipsis: str
     bar: str
     """Parts of a bar, from the thinnest to a whole cell."""
+    spark: str
+    """From the lowest to the highest."""
+    guides: tuple[str, str, str]
+    """The lines of a tree: past a level, to one of several, to the last."""
+    lane: str
+    here: str
+    becomes: str
 
 
-UNICODE = Signs("▶", "●", "●", "…", "▏▎▍▌▋▊▉█")
-ASCII = Signs(">", "*", "*", "...", "#")
+UNICODE = Signs(
+    *("▶", "●", "●", "…", "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"),
+    *(("│ ", "├─", "└─"), "─", "◀", "→"),
+)
+ASCII = Signs(*(">", "*", "*", "...", "#", ".:|"), *(("| ", "|-", "`-"), "-", "<", "->"))
 
 
 class Screen:

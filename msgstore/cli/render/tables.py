@@ -23,6 +23,14 @@ def table_encoder(
         from msgstore.cli.render.messages import message_columns
 
         return Table(message_columns(screen), screen, wide)
+    if shape.name == "lane":
+        from msgstore.cli.render.traces import Lanes
+
+        return Lanes(screen)
+    if shape.name == "difference":
+        from msgstore.cli.render.differences import Differences
+
+        return Differences(screen, wide)
     if alone:
         from msgstore.cli.render.facts import FACTS, Facts
 
