@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "msgstore"
 
-FLOORS = ("model", "format", "disk", "engine", "backends", "", "cli", "testing")
+FLOORS = ("model", "format", "disk", "engine", "backends", "exchange", "", "cli", "testing")
 """From the ground up. `""` is the package itself: `msgstore/__init__.py`, what users import from."""
 
 LINES_MAX = 400

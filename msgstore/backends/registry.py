@@ -11,14 +11,16 @@ from msgstore.model.errors import InvalidArgument
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
 
+PACK_SUFFIX = ".msgpack"
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 
 
 def open_store(url: str, **options: Any) -> LocalMessageStore:
     """The store that `url` names: a path or `file:PATH`, or `memory:`.
 
-    `options` go to the backend: `durability`, `lock_timeout_s` and `create` for files. Raises
-    InvalidArgument for a scheme that nobody serves, and what the backend raises.
+    A path that ends with `.msgpack` and names a file is a pack, which can only be read. `options` go
+    to the backend: `durability`, `lock_timeout_s` and `create` for files. Raises InvalidArgument for
+    a scheme that nobody serves, and what the backend raises.
     """
     scheme = _scheme_of(url)
     if scheme == "memory":
@@ -26,9 +28,14 @@ def open_store(url: str, **options: Any) -> LocalMessageStore:
 
         return MemoryMessageStore()
     if scheme == "file":
+        path = _path_in(url)
+        if is_pack(path):
+            from msgstore.backends.pack import PackMessageStore
+
+            return PackMessageStore(path)
         from msgstore.backends.file import FileMessageStore
 
-        return FileMessageStore(_path_in(url), **options)
+        return FileMessageStore(path, **options)
     raise InvalidArgument(
         "store", f"no backend serves {scheme}: URLs; use a path, file: or memory:"
     )
@@ -45,6 +52,15 @@ def store_path(url: str) -> str:
 def path_of(url: str) -> str | None:
     """The folder of the store that `url` names, None if it is no store on disk."""
     return _path_in(url) if _scheme_of(url) == "file" else None
+
+
+def is_pack(path: str) -> bool:
+    """Whether a pack is meant: a store is a folder, whatever its name."""
+    if not str(path).endswith(PACK_SUFFIX):
+        return False
+    from msgstore.disk.one_file import is_file
+
+    return is_file(path)
 
 
 def _scheme_of(url: str) -> str:

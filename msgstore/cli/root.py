@@ -30,12 +30,14 @@ Exit codes:
 
 
 def _home(name: str) -> Any:
-    return lambda: get_command(import_module(f"msgstore.cli.{name.replace('-', '_')}").app)
+    module = "import_" if name == "import" else name.replace("-", "_")  # `import` is Python's
+    return lambda: get_command(import_module(f"msgstore.cli.{module}").app)
 
 
 COMMANDS = (
     *("save", "read", "query", "tail", "sessions", "stats", "streams", "show"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
+    *("export", "import"),
 )
 
 
