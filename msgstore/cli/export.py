@@ -36,7 +36,12 @@ def export(
     format: Annotated[
         Literal["jsonl", "csv", "cloudevents", "cloudevents-batch", "sqlite", "pack", "reference"]
         | None,
-        Option("--format", metavar="FORMAT", help="Another than that of the file's name."),
+        Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl, csv, cloudevents, cloudevents-batch, sqlite, pack or reference"
+            " [by the file's name; jsonl to stdout].",
+        ),
     ] = None,
     source: Annotated[
         str | None,

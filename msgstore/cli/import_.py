@@ -27,7 +27,12 @@ def import_(
     path: Annotated[str, Argument(metavar="FILE", help="What to read; - for stdin.")],
     format: Annotated[
         Literal["jsonl", "cloudevents", "cloudevents-batch", "sqlite", "pack", "reference"] | None,
-        Option("--format", metavar="FORMAT", help="Another than the content looks like."),
+        Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl, cloudevents, cloudevents-batch, sqlite, pack or reference"
+            " [by the content].",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Read and check everything, and save nothing.")

@@ -23,6 +23,8 @@ NEVER_EITHER = {"importlib.metadata", "importlib.resources", "msgstore.cli.rende
 TAILS = ("msgstore.cli.tail", "msgstore.cli.stats", "msgstore.cli.sessions", "msgstore.cli.verify")
 TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
+TAILS += ("msgstore.cli.export", "msgstore.cli.import_", "msgstore.exchange", "sqlite3")
+TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
 
 
 def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:

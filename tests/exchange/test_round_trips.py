@@ -124,7 +124,7 @@ def test_the_official_sdk_takes_the_events(messages: list[PositionalMessage]) ->
         assert event.get_type() == stored.message.type
         assert event.get_subject() == stored.stream_id
         assert event.get_source() == "urn:test"
-        assert event.get_time() == stored.message.timestamp or stored.timestamp
+        assert event.get_time() == (stored.message.timestamp or stored.timestamp)
         assert strict(event.get_data()) == strict(stored.message.data)
         assert event.get_extension("msgstoreposition") == str(stored.position)
     batch = json.loads(exported(forms.EVENTS_BATCH, messages))

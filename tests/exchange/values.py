@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import accumulate
 
+from format.values import JSON, TEXT
 from hypothesis import strategies as st
 
 from msgstore import Message, MessageType, PositionalMessage
-from tests.format.values import JSON, TEXT
 
 IDS = st.uuids().map(str) | TEXT
 TIMES = st.datetimes(timezones=st.just(UTC))
