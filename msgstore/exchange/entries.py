@@ -139,19 +139,23 @@ def _read_pack(path: str, load: Load) -> Iterator[Entry]:
     """Raises CorruptRecord where it is damaged. Its messages are checked as those of anybody's."""
     from msgstore.engine.pack_file import PackFile
 
+    size_bytes = 0
+
     def wants(summary: Summary) -> bool:
+        nonlocal size_bytes
+        size_bytes = summary.block_bytes // summary.messages
         return True
 
     pack = PackFile(path)
     try:
         for block in pack.forwards(wants):
             for stored in block:
-                yield _checked(stored)
+                yield _checked(stored, size_bytes)
     finally:
         pack.close()
 
 
-def _checked(stored: PositionalMessage) -> Entry:
+def _checked(stored: PositionalMessage, size_bytes: int) -> Entry:
     message = stored.message
     place = f"position {stored.position:,}"
     try:
@@ -161,7 +165,7 @@ def _checked(stored: PositionalMessage) -> Entry:
     except MsgStoreError as error:
         error.reason = f"{place}: {error.reason}"
         raise
-    return Entry(place, request, 512, stored.position, stored.revision)
+    return Entry(place, request, size_bytes, stored.position, stored.revision)
 
 
 def _read_database(path: str, load: Load) -> Iterator[Entry]:

@@ -283,7 +283,7 @@ def test_a_hostile_database(cli: Cli) -> None:
         "no text": f"CREATE TABLE messages ({columns});"
         "INSERT INTO messages VALUES (1,x'ff',0,'event','T','{{}}','i',NULL,NULL,NULL,NULL,NULL)",
         "huge": f"CREATE TABLE messages ({columns});INSERT INTO messages VALUES"
-        "(1,'a',0,'event','T',zeroblob(200000000),'i',NULL,NULL,NULL,NULL,NULL)",
+        "(1,'a',0,'event','T',hex(zeroblob(55000000)),'i',NULL,NULL,NULL,NULL,NULL)",
         "columns": "CREATE TABLE messages (position)",
         "none": "CREATE TABLE other (position)",
     }
@@ -295,6 +295,7 @@ def test_a_hostile_database(cli: Cli) -> None:
         assert (done.code, done.out) == (2, ""), name
         assert "internal error" not in done.err
         assert "nothing was imported" in done.err
+        assert ("too big" in done.err) == (name == "huge")
 
 
 def test_a_damaged_pack(permits: Cli, cli: Cli) -> None:
