@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -296,6 +297,25 @@ def test_a_hostile_database(cli: Cli) -> None:
         assert "internal error" not in done.err
         assert "nothing was imported" in done.err
         assert ("too big" in done.err) == (name == "huge")
+
+
+def test_an_interrupt(cli: Cli) -> None:
+    """Ctrl-C ends it with 130 and says what is committed; a second run does the rest."""
+    cli("save", "x", "-t", "T")
+    lines = json_lines(*(message(n) for n in range(1500))).encode()
+    process = cli.start("import", "-")
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(lines)
+    there = cli("tail", "-f", "--from-position", "2", "--until-count", "1000", "--timeout", "60")
+    assert there.code == 0
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    said = process.stderr.read().decode()
+    process.communicate()
+    assert said == "interrupted; imported 1,000 messages, positions 2–1001\n"
+    [report] = cli("import", "-", stdin=lines).lines
+    assert (report["messages"], report["duplicates"]) == (500, 1000)
 
 
 def test_a_damaged_pack(permits: Cli, cli: Cli) -> None:
