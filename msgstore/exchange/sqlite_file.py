@@ -268,8 +268,9 @@ def _guard(connection: sqlite3.Connection, text_bytes_max: int) -> None:
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    kinds = connection.execute("SELECT type FROM sqlite_master WHERE name = 'messages'").fetchall()
-    if kinds != [("table",)]:
+    # A virtual table, which runs code of its own, has no page.
+    question = "SELECT type, rootpage > 0 FROM sqlite_master WHERE name = 'messages'"
+    if connection.execute(question).fetchall() != [("table", 1)]:
         raise NotADatabase("it has no table 'messages'")
     columns = connection.execute("PRAGMA table_xinfo(messages)").fetchall()
     names = {name for _, name, *_, hidden in columns if not hidden}

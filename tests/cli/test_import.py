@@ -286,6 +286,7 @@ def test_a_hostile_database(cli: Cli) -> None:
         "huge": f"CREATE TABLE messages ({columns});INSERT INTO messages VALUES"
         "(1,'a',0,'event','T',hex(zeroblob(55000000)),'i',NULL,NULL,NULL,NULL,NULL)",
         "columns": "CREATE TABLE messages (position)",
+        "virtual": f"CREATE VIRTUAL TABLE messages USING fts4({columns})",
         "none": "CREATE TABLE other (position)",
     }
     for number, (name, script) in enumerate(scripts.items()):

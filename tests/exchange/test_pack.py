@@ -9,6 +9,7 @@ import pytest
 
 from msgstore import (
     CorruptStore,
+    LocalMessageStore,
     Message,
     MessageFilter,
     MessageType,
@@ -148,6 +149,7 @@ def test_as_a_store(tmp_path: Path) -> None:
     """Streams, totals, sessions and single messages are those of what was packed."""
     messages = [stored(n, session_id="session-1" if n < 4 else "no-session") for n in range(7)]
     with open_store(write(tmp_path, pack_of(messages, SESSION))) as store:
+        assert isinstance(store, LocalMessageStore)
         assert store.get_message(5) == messages[2]
         assert store.get_message(6) is None
         assert [m.revision for m in store.get_messages("orders-0", 1, to_revision=1)] == [1]
