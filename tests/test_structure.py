@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "msgstore"
 
 FLOORS = (
-    *("model", "format", "disk", "engine", "backends", "analysis", "runs"),
+    *("model", "format", "disk", "engine", "backends", "analysis", "runs", "exchange"),
     *("", "cli", "testing"),
 )
 """From the ground up. `""` is the package itself: `msgstore/__init__.py`, what users import from."""

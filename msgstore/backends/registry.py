@@ -14,12 +14,12 @@ from msgstore.model.errors import InvalidArgument
 if TYPE_CHECKING:
     from msgstore.backends.file import FileMessageStore
     from msgstore.backends.memory import MemoryMessageStore
+    from msgstore.backends.pack import PackMessageStore
     from msgstore.backends.protocol import LocalMessageStore
 
-_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
-
-
+PACK_SUFFIX = ".msgpack"
 DEFAULT_STORE = "./.msgstore"
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
 
 
 def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
@@ -29,9 +29,15 @@ def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
     environment says of saves (session, correlation id, trace) they are stamped with, where they do
     not say it themselves. Raises InvalidArgument for a scheme that nobody serves, InvalidText for a
     correlation id that is none, and what the backend raises.
+
+    A path that ends with `.msgpack` and names a file is a pack, which can only be read.
     """
+    from msgstore.backends.base import LocalSessions
+
     environment = os.environ
     store = open_url(environment_url(environment) if url is None else url, **options)
+    if not isinstance(store, LocalSessions):
+        return store  # a pack, to which nothing is saved
     try:
         if environment.get("MSGSTORE_CORRELATION_ID") or environment.get("TRACEPARENT"):
             from msgstore.model.context import SaveContext
@@ -45,7 +51,7 @@ def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
     return store
 
 
-def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore:
+def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore | PackMessageStore:
     """As `open_store`, whatever the environment says."""
     scheme = _scheme_of(url)
     if scheme == "memory":
@@ -53,9 +59,14 @@ def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore:
 
         return MemoryMessageStore()
     if scheme == "file":
+        path = _path_in(url)
+        if is_pack(path):
+            from msgstore.backends.pack import PackMessageStore
+
+            return PackMessageStore(path)
         from msgstore.backends.file import FileMessageStore
 
-        return FileMessageStore(_path_in(url), **options)
+        return FileMessageStore(path, **options)
     raise InvalidArgument(
         "store", f"no backend serves {scheme}: URLs; use a path, file: or memory:"
     )
@@ -104,6 +115,15 @@ def store_path(url: str) -> str:
 def path_of(url: str) -> str | None:
     """The folder of the store that `url` names, None if it is no store on disk."""
     return _path_in(url) if _scheme_of(url) == "file" else None
+
+
+def is_pack(path: str) -> bool:
+    """Whether a pack is meant: a store is a folder, whatever its name."""
+    if not str(path).endswith(PACK_SUFFIX):
+        return False
+    from msgstore.disk.one_file import is_file
+
+    return is_file(path)
 
 
 def _scheme_of(url: str) -> str:

@@ -19,9 +19,11 @@ class Damage:
     """Told of each damaged place, says the first of them on stderr; each only once."""
 
     def __init__(self, store: "LocalMessageStore", skip: bool) -> None:
-        """Without `skip` it is told of nothing. Raises BadUsage for a store that has no files."""
+        """Without `skip` it is told of nothing. Raises BadUsage for a store that cannot."""
         if skip and not hasattr(store, "verify"):
             raise BadUsage("--skip-damaged: this store has no files", "leave it out")
+        if skip and not hasattr(store, "fingerprint"):
+            raise BadUsage("--skip-damaged: a pack is whole or of no use", "export it again")
         self.options: dict[str, Any] = {"on_damage": self._tell} if skip else {}
         """What a read of the store is given."""
         self._told: set[tuple[str, int, int | None]] = set()

@@ -33,7 +33,8 @@ Exit codes:
 
 
 def _home(name: str) -> Any:
-    return lambda: get_command(import_module(f"msgstore.cli.{name.replace('-', '_')}").app)
+    module = "import_" if name == "import" else name.replace("-", "_")  # `import` is Python's
+    return lambda: get_command(import_module(f"msgstore.cli.{module}").app)
 
 
 COMMANDS = (
@@ -41,6 +42,7 @@ COMMANDS = (
     *("run", "wait", "stuck"),
     *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
+    *("export", "import"),
 )
 
 

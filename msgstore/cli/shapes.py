@@ -94,6 +94,19 @@ STATS = Shape(
     ),
 )
 COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
+EXPORTED = Shape("export", ("path", "format", "messages", "bytes"))
+IMPORTED = Shape(
+    "import",
+    (
+        "format",
+        "messages",
+        "duplicates",
+        "placesKept",
+        "firstPosition",
+        "lastPosition",
+        "dryRun",
+    ),
+)
 DUMP = Shape("dump", ("what", "path", "offset", "length", "problems", "fields"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
 REPAIR = Shape(

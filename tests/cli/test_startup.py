@@ -25,6 +25,8 @@ TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
 TAILS += ("msgstore.cli.run", "msgstore.runs", "msgstore.analysis", "msgstore.model.context")
 TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "msgstore.analysis")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
+TAILS += ("msgstore.cli.export", "msgstore.cli.import_", "msgstore.exchange", "sqlite3")
+TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
 
 
 def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import formats, inputs, lines, stores
+from fuzz import exchange, formats, inputs, lines, stores
 from fuzz.target import TARGETS, Target
 
-__all__ = ["TARGETS", "Target", "formats", "inputs", "lines", "stores"]
+__all__ = ["TARGETS", "Target", "exchange", "formats", "inputs", "lines", "stores"]

@@ -1,0 +1,1 @@
+"""Messages in other people's formats, out and in."""
