@@ -22,6 +22,7 @@ from msgstore.analysis.alignment import align
 from msgstore.analysis.changes import Change, Ignored, changes, without
 from msgstore.analysis.tree import Node, build_tree
 from msgstore.model.message import PositionalMessage
+from msgstore.model.run_messages import lasting_data, lasting_metadata
 from msgstore.model.values import MISSING, Json
 
 FIELDS = ("streamId", "messageType", "causation", "data", "metadata")
@@ -161,9 +162,9 @@ def _values_of(node: Node) -> dict[str, Json]:
     values = {
         "messageType": node.stored.message_type.value,
         "causation": _cause_of(node),
-        "data": node.stored.message.data,
+        "data": lasting_data(node.stored.message),
     }
-    metadata = node.stored.message.metadata
+    metadata = lasting_metadata(node.stored.message)
     return values if metadata is None else values | {"metadata": metadata}
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 
 from msgstore.model.draft import Draft
 from msgstore.model.message import Message, restore_message
+from msgstore.model.run_messages import TRACEPARENT
 from msgstore.model.saving import SaveRequest
 from msgstore.model.values import Json, check_text
-
-TRACEPARENT = "traceparent"
-"""The key in the metadata. CloudEvents calls it so too."""
 
 # version "-" trace-id "-" parent-id "-" flags; a later version may go on behind another dash.
 _TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-[!-~]*)?"

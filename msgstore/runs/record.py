@@ -12,6 +12,7 @@ from msgstore.model.clock import format_uuid, new_session_id, system_clock_us, u
 from msgstore.model.context import SaveContext
 from msgstore.model.errors import InvalidMessage, MsgStoreError, SessionEnded
 from msgstore.model.message import Message, MessageType
+from msgstore.model.run_messages import RUN, RUN_ENDED
 from msgstore.model.values import TEXT_BYTES_MAX, Json, check_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 STREAM = "msgstore-runs"
 OUTPUT_STREAM = "msgstore-output"
-BEGUN, ENDED = "msgstore.Run", "msgstore.RunEnded"
 
 OpenStore = Callable[[], "LocalMessageStore"]
 
@@ -69,7 +69,7 @@ class Run:
             self.session_id = store.create_session(name or self._name(), labels)
             try:
                 data = self._facts()
-                message = Message(BEGUN, data, id=self._id, request_id=self.session_id)
+                message = Message(RUN, data, id=self._id, request_id=self.session_id)
                 store.save_message(STREAM, self.context.fill(message), None, MessageType.COMMAND)
             except BaseException:
                 with suppress(MsgStoreError):
@@ -85,7 +85,7 @@ class Run:
         data = _facts_of(ending, round((time.monotonic() - self._begun_s) * 1000))
         if captured is not None:
             data["captured"] = captured
-        message = Message(ENDED, data, request_id=self.session_id, causation_id=self._id)
+        message = Message(RUN_ENDED, data, request_id=self.session_id, causation_id=self._id)
         message = self.context.fill(message)
         with self._open_store() as store:
             try:

@@ -114,6 +114,20 @@ def test_what_counts_besides_data(fields: dict[str, Any], path: str) -> None:
     assert diff(a, b, path) == []
 
 
+def test_what_is_of_one_run_alone() -> None:
+    """What `msgstore run` notes of a run's own time and trace is no difference; the rest is."""
+
+    def run(ms: int, code: int, trace: str) -> list[PositionalMessage]:
+        return chain(
+            "msgstore.RunEnded",
+            data={"exitCode": code, "durationMs": ms},
+            metadata={"traceparent": trace},
+        )
+
+    assert diff(run(1, 0, "a"), run(2, 0, "b")) == []
+    assert len(diff(run(1, 0, "a"), run(2, 3, "b"))) == 1
+
+
 def test_the_best_partner() -> None:
     """What is the same is paired before what only has the same type."""
     a = [stored(1, "A", data=1), stored(2, "A", data=2), stored(3, "A", data=3)]
