@@ -74,13 +74,13 @@ class Runner:
     def _run_captured(
         self, run: Run, command: Sequence[str], mask: set[int], stream_id: str
     ) -> "tuple[Ending, MessageLines | None]":
-        from msgstore.runs.capture import Capture, MessageLines
+        from msgstore.runs.capture import Capture, MessageLines, make_pipe
 
         store = self._open()
         store.use_session(run.session_id)
         if early := pending_end():
             return early, None
-        source, written_to = os.pipe()
+        source, written_to = make_pipe()
         try:
             child = Child(command, run.environment(self._path), mask, written_to)
         except OSError as error:

@@ -49,15 +49,18 @@ def stuck(
 
     from msgstore.analysis.stuck import unanswered
     from msgstore.cli.damage import Damage
-    from msgstore.cli.errors import DONE, NEGATIVE
+    from msgstore.cli.errors import DONE, NEGATIVE, BadUsage
     from msgstore.cli.output import check_message, records_output
     from msgstore.cli.records import StuckCommand
     from msgstore.cli.shapes import STUCK
     from msgstore.cli.times import moment_before, utc_now
+    from msgstore.model.message import MessageType
 
     now = utc_now()
     with ctx.obj.open_store() as store:
         wanted = select(store)
+        if wanted.kind is MessageType.EVENT:
+            raise BadUsage("--kind event: only commands can be stuck", "leave --kind out")
         damage = Damage(store, skip_damaged)
         read = partial(store.get_all_messages, **damage.options)
         found = islice(unanswered(read, wanted, moment_before(now, after)), limit)

@@ -9,6 +9,7 @@ import struct
 import termios
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from select import POLLHUP, POLLIN, poll
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 OUTPUT_TYPE = "msgstore.Output"
 """The type of a line that is a JSON object, and says no type that msgstore can store it under."""
 
-_READ_BYTES = 1 << 18
+# Lines that are read together share a commit: the more of them wait, the fewer syncs they cost.
+_PIPE_BYTES = 1 << 20
 _TOLD_MAX = 20
 
 
@@ -187,7 +189,7 @@ class Capture:
             if left is None and self._ended in ready:
                 left = _bytes_in(self._source)
                 continue
-            chunk = os.read(self._source, _READ_BYTES if left is None else min(left, _READ_BYTES))
+            chunk = os.read(self._source, _PIPE_BYTES if left is None else min(left, _PIPE_BYTES))
             if not chunk:
                 return
             left = None if left is None else left - len(chunk)
@@ -234,6 +236,15 @@ class Capture:
         except Exception as error:  # a bug too: the command must not suffer from it
             self._sink = None
             self._on_failure(error)
+
+
+def make_pipe() -> tuple[int, int]:
+    """A pipe that holds much, where the system lets it: what is read from it, what is written to."""
+    source, written_to = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # a user may have only so much of it
+            fcntl.fcntl(written_to, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return source, written_to
 
 
 def _bytes_in(pipe: int) -> int:

@@ -49,7 +49,7 @@ def ids(cli: Cli, *flags: str) -> list[str | None]:
         ("--to-position 3", ["r-3"]),
         ("--after 1h", []),
         ("--after 0s --type Place --request-id r-3", ["r-3"]),
-        ("--kind event", ["r-3", "r-4", None]),
+        ("--kind command", ["r-3", "r-4", None]),
         ("--after 5000000w", []),
     ],
 )
@@ -103,6 +103,12 @@ def test_a_table(store: Cli, columns: int) -> None:
 def test_none_on_a_terminal(store: Cli) -> None:
     """A terminal is told that there are none."""
     assert store.terminal("stuck", "--after", "1h").err == "no stuck commands\n"
+
+
+def test_usage(store: Cli) -> None:
+    """Events are never stuck, and a duration is one: exit 2."""
+    assert store("stuck", "--kind", "event").code == 2
+    assert store("stuck", "--after", "soon").code == 2
 
 
 def test_no_store(cli: Cli) -> None:
