@@ -10,7 +10,7 @@ from laboratory.bench import laboratory
 from laboratory.claims import Violation
 from laboratory.damage import damage
 from laboratory.explore import Counts, Inspection, crash_last, explore
-from laboratory.refuse import cases, refuse
+from laboratory.refuse import RECOVERIES_CRASHED_EVERY, cases, refuse
 from laboratory.wander import explore_random
 
 _EXPERIMENTS: tuple[Callable[[], Counts], ...] = (
@@ -60,7 +60,8 @@ def _at(experiment: str, durability: str, sequence: str = "", way: str = "") -> 
             return counts
         for case in cases(durability, sequence, reads=False):
             if way in ("", case.way):
-                case.run(counts, recoveries_every=1)  # chance is no way to catch what is known
+                # Who knows the way knows what to find: that is not left to chance.
+                case.run(counts, recoveries_every=1 if way else RECOVERIES_CRASHED_EVERY)
             if counts.violations:
                 break
     return counts

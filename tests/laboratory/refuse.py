@@ -46,7 +46,7 @@ _ALSO = {
 """What is refused from then on, too. `too-late`: the first sync has brought everything to the disk, and
 those after it nothing, so that what should have been struck out there stands."""
 _KEEPS = ("nothing", "all")
-_RECOVERIES_CRASHED_EVERY = 48
+RECOVERIES_CRASHED_EVERY = 48
 
 
 def refuse(
@@ -94,7 +94,7 @@ class Case:
         self,
         counts: Counts,
         only: str | None = None,
-        recoveries_every: int = _RECOVERIES_CRASHED_EVERY,
+        recoveries_every: int = RECOVERIES_CRASHED_EVERY,
     ) -> None:
         counts.faults += 1
         inspection = Inspection(self.durability, counts, only)
