@@ -27,6 +27,7 @@ _TIMEOUT_S = 60
 _BLOCK = re.compile(r"(^```console\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 _VOLATILE = (
     (re.compile(r"session-\d{13}-[0-9a-z]{8}"), "<session>"),
+    (re.compile(r"run-\d{13}-[0-9a-z]{8}"), "<run>"),
     (re.compile(r"session-\d{10,13}[-0-9a-z]*"), "<session>"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?"), "<time>"),
