@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from msgstore.model import values
 from msgstore.model.errors import InvalidMessage
 from msgstore.model.values import (
     MISSING,
@@ -205,3 +208,34 @@ def test_looking_up(path: str) -> None:
 def test_looking_into_nothing(data: Any) -> None:
     """There is nothing to be found in a scalar."""
     assert look_up(data, "0") is MISSING
+
+
+class Text(str):
+    """A text of another class."""
+
+
+ODD = st.sampled_from(
+    [b"", 2**64, -(2**63) - 1, float("nan"), float("inf"), "\ud800", "ä", Text("x"), (1,), set()]
+)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2**64 + 1)
+    | st.floats()
+    | st.text(max_size=3)
+    | ODD,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=2) | st.integers(0, 3) | ODD.filter(bool).map(repr), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=ANYTHING)
+def test_the_quick_look_lets_nothing_pass(value: Any) -> None:
+    """What is taken for JSON at a glance is so for the closer look too."""
+    if values._is_plain(value, values.NESTING_MAX):
+        values._check(value, values.NESTING_MAX)
