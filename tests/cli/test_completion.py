@@ -29,7 +29,7 @@ def store(cli: Cli) -> Cli:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("msgstore st", ["stats", "streams"]),
+        ("msgstore st", ["stats", "streams", "stuck"]),
         ("msgstore sessions s", ["show", "start"]),
         ("msgstore query --c", ["--count", "--correlation-id", "--causation-id", "--color"]),
         ("msgstore query -o j", ["json", "jsonl"]),
