@@ -27,7 +27,7 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`. Or it is a seed: `wander/1`.
+    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`, and `all` where each recovery is to be cut off, not some. Or it is a seed: `wander/1`.
     If nothing is found there, everything is tried.
     """
     counts = Counts()
@@ -48,7 +48,9 @@ def _steps(place: str) -> Iterator[Callable[[], Counts]]:
     yield from _EXPERIMENTS
 
 
-def _at(experiment: str, durability: str, sequence: str = "", way: str = "") -> Counts:
+def _at(
+    experiment: str, durability: str, sequence: str = "", way: str = "", which: str = ""
+) -> Counts:
     if experiment == "damage":
         return damage(11, durability, until_found=True)
     if experiment == "wander":
@@ -60,8 +62,7 @@ def _at(experiment: str, durability: str, sequence: str = "", way: str = "") -> 
             return counts
         for case in cases(durability, sequence, reads=False):
             if way in ("", case.way):
-                # Who knows the way knows what to find: that is not left to chance.
-                case.run(counts, recoveries_every=1 if way else RECOVERIES_CRASHED_EVERY)
+                case.run(counts, recoveries_every=1 if which == "all" else RECOVERIES_CRASHED_EVERY)
             if counts.violations:
                 break
     return counts

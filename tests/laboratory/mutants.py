@@ -276,7 +276,7 @@ MUTANTS = (
             "    disk.sync(JOURNAL)\n    touched",
             "    disk.sync(JOURNAL)\n    touched",
         ),
-        "refuse/always/b/eio-and-syncs",
+        "refuse/always/b/eio-and-syncs/all",
     ),
     Mutant(
         "recovery does not sync the journal first",
@@ -286,7 +286,7 @@ MUTANTS = (
             "    disk.sync(JOURNAL)\n    touched",
             "    touched",
         ),
-        "refuse/always/b/eio-and-syncs",
+        "refuse/always/b/eio-and-syncs/all",
     ),
     Mutant(
         "recovery does not flush the files",
