@@ -27,7 +27,8 @@ def hunt(place: str) -> tuple[str, int]:
     """The first violation and how many states it took; "" if there is none.
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
-    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`, and `all` where each recovery is to be cut off, not some. Or it is a seed: `wander/1`.
+    `damage/always`; how calls are refused may follow, `refuse/os/r/eio`, and `all` where each
+    recovery is to be cut off, not some. Or it is a seed: `wander/1`.
     If nothing is found there, everything is tried.
     """
     counts = Counts()
