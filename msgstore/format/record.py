@@ -188,8 +188,10 @@ def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessag
     """
     try:
         position, time_us, revision, kind, session_id, *body = decode_frame(frame)
-        if frame[13:32:9] != _NUMBER_TAGS or not (
-            session_id is None or session_id.__class__ is str
+        if (
+            frame[13:32:9] != _NUMBER_TAGS
+            or kind.__class__ is not int  # true is 1 to Python, and not to a record's head
+            or not (session_id is None or session_id.__class__ is str)
         ):
             raise ValueError("it is not in the shape of a record")
         return restore_positional(

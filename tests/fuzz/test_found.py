@@ -45,6 +45,11 @@ DIGITS = "9" * 5000
 HUGE = 10**5000
 
 INPUTS = {
+    "a record that is a command by `true`": (
+        "record:01dc0010ce18dfc0d6ce00000058cf0000000000000002cf0006445e4fd62540ce0000000"
+        "1c3a3732d31ac42657374656c6c7420e29c939401cb4004000000000000c081a16181a16290a36f7"
+        "76ea172c0c0c09800000000000080c0ce00000058"
+    ),
     "a mark of a repair that is cut short inside": (
         "repair_mark:01dc0008ced050f2b2ce0000009caf6d73673b"
     ),
