@@ -88,7 +88,7 @@ class GroupCommit:
             with self._turn:
                 while not save.is_decided:
                     self._lead()
-        except BaseException:
+        except BaseException:  # an interrupt while it waited: nobody may commit it later
             save.is_withdrawn = True
             raise
         if save.error is not None:
@@ -102,8 +102,9 @@ class GroupCommit:
         return save.results
 
     def _lead(self) -> None:
-        group = self._take()
+        group: list[Save] = []
         try:
+            self._take(group)
             self._commit(group)
         except MsgStoreError as error:
             for save in group:
@@ -116,18 +117,20 @@ class GroupCommit:
                     reason = "the thread that saved for several was interrupted"
                     save.error = OutcomeUnknown(self._root, reason)
 
-    def _take(self) -> list[Save]:
-        """The oldest save and those behind it that can be in one commit with it."""
-        group: list[Save] = []
+    def _take(self, group: list[Save]) -> None:
+        """The oldest save and those behind it that can be in one commit with it.
+
+        Each is in the group before it leaves the queue, so that an interrupt loses none between them.
+        """
         messages = size = 0
         while self._waiting:
             save = self._waiting[0]
             if group or len(self._waiting) > 1:  # else there is nothing to measure it for
-                messages, size = messages + save.size[0], size + save.size[1]
+                more_messages, more_bytes = save.size
+                messages, size = messages + more_messages, size + more_bytes
             is_too_much = messages > _GROUP_MESSAGES_MAX or size > _GROUP_BYTES_MAX
             if group and (is_too_much or save.session_id != group[0].session_id):
                 break
-            self._waiting.popleft()
-            if not save.is_withdrawn:
+            if not save.is_withdrawn and not save.is_decided:
                 group.append(save)
-        return group
+            self._waiting.popleft()

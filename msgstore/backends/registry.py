@@ -45,7 +45,7 @@ def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
             store.use_context(SaveContext.of(environment))
         if session_id := environment.get("MSGSTORE_SESSION"):
             _take_session(store, session_id, url is None or is_same_store(url, environment))
-    except BaseException:
+    except BaseException:  # whatever it is, nobody else could close the store
         store.close()
         raise
     return store

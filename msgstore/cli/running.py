@@ -106,7 +106,7 @@ class Runner:
             captured = lines.to_json() if lines else None
             if not run.end(ending, captured):
                 self._tell(f"{run.session_id} was ended before the command")
-        except Exception as error:
+        except Exception as error:  # a bug too: the exit code stays the command's
             error.add_note(f"that the command has ended ({ending.status}) is not on record")
             report(error, self._settings.debug)
 

@@ -71,7 +71,7 @@ class Run:
                 data = self._facts()
                 message = Message(RUN, data, id=self._id, request_id=self.session_id)
                 store.save_message(STREAM, self.context.fill(message), None, MessageType.COMMAND)
-            except BaseException:
+            except BaseException:  # an interrupt too: no session may stay open without its run
                 with suppress(MsgStoreError):
                     store.end_session(self.session_id, "not begun")
                 raise

@@ -179,3 +179,27 @@ def test_an_interrupt_of_the_leading_thread(
     assert OutcomeUnknown.exit_code == 5
     store.save_message("s", Message("After"))
     assert store.verify().findings == ()
+
+
+def test_an_interrupt_while_a_group_is_taken(
+    store: FileMessageStore, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saves that have left the queue, and did not get to the commit, are answered all the same."""
+    take = store._group._take
+    todo = [True]
+
+    def interrupted(group: list[Any]) -> None:
+        take(group)
+        if len(group) == 3 and todo:
+            todo.pop()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store._group, "_take", interrupted)
+    with crowd.held_up() as threads:
+        for number in range(3):
+            save = partial(store.save_message, "s", Message("Saved", {"n": number}))
+            threads.append(crowd.saving(f"{number}", save))
+    kinds = sorted(type(crowd.answers[f"{number}"]).__name__ for number in range(3))
+    assert kinds == ["KeyboardInterrupt", "OutcomeUnknown", "OutcomeUnknown"]
+    assert store.get_stream_info("s") is None
+    store.save_message("s", Message("After"))
