@@ -98,7 +98,7 @@ def _sentence(report: Reported) -> str:
 
 
 def _warn(settings: Settings, report: Reported) -> None:
-    if left_out := _left_out(report):
+    if left_out := [*_left_out(report)]:
         settings.say("; ".join(left_out))
 
 

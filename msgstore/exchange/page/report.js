@@ -5,7 +5,7 @@
   const read = (id) => JSON.parse(byId(id).textContent);
   const report = read("report");
   const LINKS = ["cause", "request", "correlation"];
-  const LANES_MAX = 12, CHUNK = 50, ROW_PX = 30, LIST_MAX = 500, TOP = 8;
+  const LANES_MAX = 12, CHUNK = 50, ROW_PX = 30, LIST_MAX = 500, TOP = 8, TOP_SLACK = 2;
 
   // ---------------------------------------------------------------- text
 
@@ -91,20 +91,25 @@
   }
   setClock(clock);
 
-  // ---------------------------------------------------------------- lanes: a stream each, or streams that are named alike
+  // ---------------------------------------------------------------- lanes: streams, families of streams named alike, or types
 
   const family = (id) => id.replace(/[-_/:.#][^-_/:.#]*\d.*$/u, (rest) => rest[0] + "*");
   function makeLanes() {
-    const names = streams.length <= LANES_MAX ? streams : streams.map(family);
+    const families = streams.map(family), areAlike = new Set(families).size < 2;
+    if (streams.length <= LANES_MAX) return lanesOf("stream", streams, streamCounts);
+    return areAlike ? lanesOf("type", types, typeCounts) : lanesOf("stream", families, streamCounts);
+  }
+  function lanesOf(key, names, counts) {
     const sizes = new Map();
-    streams.forEach((_, i) => sizes.set(names[i], (sizes.get(names[i]) || 0) + streamCounts[i]));
+    names.forEach((name, i) => sizes.set(name, (sizes.get(name) || 0) + counts[i]));
     const order = [...sizes.keys()].sort((a, b) => sizes.get(b) - sizes.get(a));
-    const shown = order.length <= LANES_MAX ? order : [...order.slice(0, LANES_MAX - 1), "other streams"];
+    const shown = order.length <= LANES_MAX ? order : [...order.slice(0, LANES_MAX - 1), `other ${key}s`];
     const places = new Map(shown.map((name, lane) => [name, lane]));
-    return { shown, of: names.map((name) => places.get(name) ?? shown.length - 1) };
+    return { key, shown, of: names.map((name) => places.get(name) ?? shown.length - 1) };
   }
   const lanes = makeLanes();
-  const tint = (stream) => `var(--c${lanes.of[stream]})`;
+  const laneOf = (m) => lanes.of[m[lanes.key]];
+  const tintOf = (m) => `var(--c${laneOf(m)})`;
 
   // ---------------------------------------------------------------- head
 
@@ -140,11 +145,12 @@
       ["Messages", count(messages.length), report.total > messages.length ? `of ${count(report.total)}` : `${count(commands)} commands, ${count(messages.length - commands)} events`],
       ["Streams", count(streams.length), ""], ["Types", count(types.length), ""], ["Correlations", count(correlations), ""],
       ["From first to last", messages.length ? duration(end - start) : "–", end ? `${dayOf(start)} ${hourOf(start)}` : ""],
-      ["Slowest step", slowest < 0 ? "–" : duration(messages[slowest].gap), slowest < 0 ? "" : `to ${types[messages[slowest].type]}`],
+      ["Slowest step", slowest < 0 ? "–" : duration(messages[slowest].gap), slowest < 0 ? "" : `to ${types[messages[slowest].type]}`, slowest],
     ];
-    if (orphans || cycles) tiles.push(["Broken causes", count(orphans + cycles), [orphans && counted(orphans, "orphan"), cycles && counted(cycles, "cycle")].filter(Boolean).join(", ")]);
-    byId("tiles").replaceChildren(...tiles.map(([name, value, more]) =>
-      make("div", {}, make("dt", { text: name }), make("dd", { text: value }, more ? make("small", { text: more }) : null))));
+    if (orphans || cycles) tiles.push(["Broken causes", count(orphans + cycles), [orphans && counted(orphans, "orphan"), cycles && counted(cycles, "cycle")].filter(Boolean).join(", "), messages.findIndex((m) => m.isOrphan || m.cycle.length)]);
+    const more = (text, index) => index >= 0 ? make("button", { type: "button", class: "link", text: `${text} →`, "aria-label": `${text}: show the message`, on: () => { setView("tree"); goTo(index); } }) : make("small", { text });
+    byId("tiles").replaceChildren(...tiles.map(([name, value, text, index]) =>
+      make("div", {}, make("dt", { text: name }), make("dd", { text: value }, text ? more(text, index) : null))));
   }
 
   // ---------------------------------------------------------------- filters
@@ -190,12 +196,13 @@
 
   function drawTallies(id, key, names, counts) {
     const order = mostFirst(counts), most = counts[order[0]] || 1;
-    const line = (i) => make("button", { type: "button", class: "tally", "aria-pressed": "false", "data-value": i, title: names[i], vars: { share: `${(100 * counts[i]) / most}%`, tint: key === "stream" ? tint(i) : "var(--event)" }, on: () => { wanted[key] = wanted[key] === i ? "" : i; apply(); } },
+    const line = (i) => make("button", { type: "button", class: "tally", "aria-pressed": "false", "data-value": i, title: names[i], vars: { share: `${(100 * counts[i]) / most}%`, tint: `var(--c${key === lanes.key ? lanes.of[i] : 0})` }, on: () => { wanted[key] = wanted[key] === i ? "" : i; apply(); } },
       make("span", { text: names[i] }), make("span", { class: "n", text: count(counts[i]) }));
     const place = byId(id);
-    place.replaceChildren(...order.slice(0, TOP).map(line));
-    byId(`${id}-count`).textContent = order.length > TOP ? `the ${TOP} with the most of ${count(order.length)}` : count(order.length);
-    if (order.length > TOP) {
+    const isLong = order.length > TOP + TOP_SLACK;
+    place.replaceChildren(...order.slice(0, isLong ? TOP : order.length).map(line));
+    byId(`${id}-count`).textContent = isLong ? `the ${TOP} with the most of ${count(order.length)}` : count(order.length);
+    if (isLong) {
       const cut = order.length > LIST_MAX ? `the first ${LIST_MAX} of ` : "";
       place.append(make("button", { type: "button", class: "act", text: `Show ${cut}all ${count(order.length)}`, on: () => { place.replaceChildren(...order.slice(0, LIST_MAX).map(line)); place.classList.add("more"); apply(); place.firstChild.focus(); } }));
     }
@@ -209,7 +216,10 @@
   const chart = byId("activity"), canvas = make("canvas", { "aria-hidden": "true" });
   chart.append(canvas);
   let scale = null, cursor = null, anchor = null;
-  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  function makeColors() {
+    const style = getComputedStyle(document.documentElement), known = new Map();
+    return (name) => known.get(name) ?? known.set(name, style.getPropertyValue(name).trim()).get(name);
+  }
   function makeScale(width) {
     const left = width < 600 ? 8 : 170, size = Math.max(20, Math.min(160, Math.floor((width - left - 8) / 7)));
     const span = Math.max(end - start + 1, size), step = span / size;
@@ -219,14 +229,15 @@
       if (m.at === null) continue;
       const b = Math.min(size - 1, Math.floor((m.at - start) / step));
       m.isCommand ? bars[b].commands++ : bars[b].events++;
-      if (matching.has(m.index)) { bars[b].hit++; cells[lanes.of[m.stream]][b]++; }
+      if (matching.has(m.index)) { bars[b].hit++; cells[laneOf(m)][b]++; }
     }
     return { left, size, step, bars, cells, width, each: (width - left - 8) / size };
   }
   function drawActivity() {
     const width = chart.clientWidth;
     if (!width) return;
-    const s = (scale = makeScale(width)), high = 84, lane = 18, top = high + 24, height = top + lanes.shown.length * lane + 4;
+    const s = (scale = makeScale(width)), color = makeColors(), isNarrow = s.left < 100;
+    const high = 84, lane = isNarrow ? 32 : 18, bar = 12, top = high + 24, height = top + lanes.shown.length * lane + 4;
     const ratio = window.devicePixelRatio || 1;
     canvas.width = width * ratio; canvas.height = height * ratio; canvas.style.height = height + "px";
     const pen = canvas.getContext("2d");
@@ -234,7 +245,7 @@
     const most = Math.max(1, ...s.bars.map((b) => b.commands + b.events));
     const line = color("--line"), muted = color("--muted"), some = matching.size < messages.length;
     pen.fillStyle = muted; pen.textAlign = "right";
-    if (s.left > 100) { pen.fillText(count(most), s.left - 10, 8); pen.fillText("0", s.left - 10, high - 5); }
+    if (!isNarrow) { pen.fillText(count(most), s.left - 10, 8); pen.fillText("0", s.left - 10, high - 5); }
     pen.fillStyle = line; pen.fillRect(s.left, high, s.each * s.size, 1);
     s.bars.forEach((b, i) => {
       const x = s.left + i * s.each, w = Math.max(1, s.each - 1), part = (n) => (n ? Math.max(2, (n / most) * (high - 4)) : 0);
@@ -253,18 +264,17 @@
     }
     const peak = Math.max(1, ...s.cells.flat());
     lanes.shown.forEach((name, l) => {
-      const y = top + l * lane, hue = color("--c" + l);
-      pen.fillStyle = line; pen.fillRect(s.left, y + lane / 2, s.each * s.size, 1);
-      if (s.left > 100) {
-        let text = visible(name);
-        while (text.length > 4 && pen.measureText(text).width > s.left - 16) text = text.slice(0, -2) + "…";
-        pen.fillStyle = hue; pen.textAlign = "right"; pen.fillText(text, s.left - 10, y + lane / 2 + 1);
-      }
+      const y = top + l * lane + (lane - bar - 3), hue = color("--c" + l), room = isNarrow ? width - 16 : s.left - 16;
+      pen.fillStyle = line; pen.fillRect(s.left, y + bar / 2, s.each * s.size, 1);
+      let text = visible(name).slice(0, 80);
+      while (text.length > 4 && pen.measureText(text).width > room) text = text.slice(0, -2) + "…";
+      pen.fillStyle = hue; pen.textAlign = isNarrow ? "left" : "right";
+      pen.fillText(text, isNarrow ? s.left : s.left - 10, isNarrow ? y - 8 : y + bar / 2 + 1);
       pen.fillStyle = hue;
       s.cells[l].forEach((n, i) => {
         if (!n) return;
         pen.globalAlpha = 0.45 + 0.55 * Math.sqrt(n / peak);
-        pen.fillRect(s.left + i * s.each, y + 3, Math.max(2, s.each - 1), lane - 6);
+        pen.fillRect(s.left + i * s.each, y, Math.max(2, s.each - 1), bar);
       });
       pen.globalAlpha = 1;
     });
@@ -358,13 +368,13 @@
   const number = (m) => make("span", { class: "num", text: "#" + m.position });
   const glyph = (m) => make("span", { class: `glyph${m.isCommand ? " command" : ""}`, text: m.isCommand ? "▶" : "●", title: m.isCommand ? "command" : "event" });
   const time = (m) => make("span", { class: "num time", text: m.at === null ? "–" : end - start > 86400e6 ? `${dayOf(m.at).slice(2)} ${hourOf(m.at)}` : `${hourOf(m.at)}.${String(Math.floor((m.at % 1e6) / 1e3)).padStart(3, "0")}`, title: m.at === null ? "no time" : when(m.at) });
-  const stream = (m) => make("span", { class: "stream", vars: { tint: tint(m.stream) }, text: streams[m.stream], title: streams[m.stream] });
+  const stream = (m) => make("span", { class: "stream", vars: { tint: tintOf(m) }, text: streams[m.stream], title: streams[m.stream] });
   const excerpt = (m) => make("span", { class: "data", text: typeof m.data === "number" ? `(${bytes(m.data)} left out)` : m.data === "{}" ? "" : m.data.slice(0, 240) });
   function inTime(m, k) {
     const before = k ? messages[shown[k - 1].index] : null;
     const gap = before && before.at !== null && m.at !== null ? m.at - before.at : null;
     return [number(m), time(m), make("span", { class: "num gap", text: gap === null ? "" : "+" + duration(gap), title: "since the message above" }),
-      make("span", { class: `gutter${m.isCommand ? " command" : ""}` }, make("i", { vars: { lane: lanes.of[m.stream], tint: tint(m.stream) } })),
+      make("span", { class: `gutter${m.isCommand ? " command" : ""}` }, make("i", { vars: { lane: laneOf(m), tint: tintOf(m) } })),
       glyph(m), make("span", { class: "type", text: types[m.type], title: types[m.type] }), stream(m), excerpt(m)];
   }
   function inTree(m, node) {
