@@ -2,10 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import orjson
 
 from msgstore.analysis.links import Clock
 from msgstore.cli.damage import Damage
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
     from msgstore.model.message import PositionalMessage
 
 COUNT_MAX = 10_000
+_WORDS = {
+    "message_names": "type",
+    "message_type": "kind",
+    "message_id": "id",
+    "stream_id": "stream",
+    "stream_pattern": "stream",
+    "session_id": "session",
+    "from_timestamp": "since",
+    "to_timestamp": "until",
+    "json_filter": "data",
+}
 _CHUNK_BYTES = 1 << 18
 _TOLD_EVERY = 1000
 
@@ -222,11 +235,11 @@ def _count(store: "LocalMessageStore", filter: "MessageFilter", damage: Damage) 
 
 
 def _filters(filter: "MessageFilter") -> Iterator[tuple[str, str]]:
-    """The parts that are given, in words."""
+    """The parts that are given, by the names of their flags, in words."""
     for field in fields(filter):
         value = getattr(filter, field.name)
         if value not in (None, (), ""):
-            yield field.name.replace("_", " "), _text(value)
+            yield _WORDS.get(field.name, field.name.replace("_", " ")), _text(value)
 
 
 def _text(value: object) -> str:
@@ -234,6 +247,8 @@ def _text(value: object) -> str:
 
     if isinstance(value, datetime):
         return format_time(value)
+    if isinstance(value, Mapping):
+        return orjson.dumps(dict(value)).decode()
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(_text, value))
     return str(value)

@@ -95,14 +95,18 @@ def test_what_is_left_out_is_said(store: Cli) -> None:
 
 def test_what_the_page_says_of_itself(store: Cli) -> None:
     """The session with its labels, the filters, whose time."""
-    done = store("report", "last~1", "--produced", "--kind", "event", "-o", "-")
+    narrow = ("--kind", "event", "--json", '{"n": 4}', "--where", "n>3", "--stream", "b")
+    done = store("report", "last~1", "--produced", *narrow, "-o", "-")
     report = data_of(done.out, "report")
     [session] = report["sessions"]
     assert (session["name"], session["labels"]) == ("first", {"host": "web-1"})
     assert report["clock"] == "produced"
     assert report["filters"] == [
-        ["message type", "event"],
-        ["session id", session["sessionId"]],
+        ["kind", "event"],
+        ["stream", "b"],
+        ["session", session["sessionId"]],
+        ["data", '{"n":4}'],
+        ["where", "n>3"],
     ]
     assert data_of(store("report", "-o", "-").out, "report")["clock"] == "recorded"
 

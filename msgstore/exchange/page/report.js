@@ -121,7 +121,7 @@
     const parts = [];
     if (only) parts.push(only.sessionId, `started ${when(Date.parse(only.startedAt) * 1000)}`);
     else if (report.sessions.length) parts.push(counted(report.sessions.length, "session"));
-    for (const [name, value] of report.filters) if (!(only && name === "session id")) parts.push(`${name}: ${value}`);
+    for (const [name, value] of report.filters) if (!(only && name === "session")) parts.push(`${name}: ${value}`);
     byId("subtitle").textContent = visible(parts.join("  ·  ") || "the whole store");
     if (only) {
       const status = only.status || (only.endedAt ? "ended" : "open");
@@ -252,7 +252,7 @@
       const events = part(b.events), commands = part(b.commands);
       pen.globalAlpha = some ? 0.28 : 1;
       pen.fillStyle = color("--event"); pen.fillRect(x, high - events, w, events);
-      pen.fillStyle = color("--command"); pen.fillRect(x, high - events - commands, w, commands);
+      pen.fillStyle = color("--bar"); pen.fillRect(x, high - events - commands, w, commands);
       pen.globalAlpha = 1;
       if (some && b.hit) { const h = part(b.hit); pen.fillStyle = color("--focus"); pen.fillRect(x, high - h, w, h); }
     });
