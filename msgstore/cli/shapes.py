@@ -95,6 +95,7 @@ STATS = Shape(
 )
 COPIED = Shape("copy", ("path", "position", "messages", "bytes", "verified"))
 EXPORTED = Shape("export", ("path", "format", "messages", "bytes"))
+REPORTED = Shape("report", ("path", "messages", "leftOut", "dataLeftOut", "bytes"))
 IMPORTED = Shape(
     "import",
     (

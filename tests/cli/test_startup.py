@@ -25,7 +25,13 @@ TAILS += ("msgstore.cli.backup", "msgstore.cli.dump", "msgstore.engine.copying")
 TAILS += ("msgstore.cli.run", "msgstore.runs", "msgstore.analysis", "msgstore.model.context")
 TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "msgstore.analysis")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
-TAILS += ("msgstore.cli.export", "msgstore.cli.import_", "msgstore.exchange", "sqlite3")
+TAILS += (
+    "msgstore.cli.export",
+    "msgstore.cli.import_",
+    "msgstore.cli.report",
+    "msgstore.exchange",
+    "sqlite3",
+)
 TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
 
 
