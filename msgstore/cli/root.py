@@ -43,6 +43,7 @@ COMMANDS = (
     *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
     *("export", "import"),
+    "browse",
 )
 
 

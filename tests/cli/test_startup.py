@@ -27,6 +27,7 @@ TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "ms
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
 TAILS += ("msgstore.cli.export", "msgstore.cli.import_", "msgstore.exchange", "sqlite3")
 TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
+TAILS += ("msgstore.cli.browse", "msgstore.cli.browsing", "msgstore.cli.browser", "textual")
 
 
 def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:
