@@ -42,5 +42,5 @@ def _check(settings: "Settings") -> None:
         raise BadUsage("browse draws a screen: it has no output", "msgstore query, with these")
     if find_spec("textual") is None:
         raise ExtraMissing()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadUsage("browse needs a terminal on both sides", "msgstore query, in a pipe")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise BadUsage("browse needs a terminal on all sides", "msgstore query, in a pipe")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
     from msgstore.cli.settings import Settings
 
-KEYS = "/ filter  Enter open  r runs  s streams  f follow  y copy  ? help  q quit"
+KEYS = "? help  q quit  / filter  Enter open  r runs  s streams  f follow  y copy"
 
 
 class Browser(App[None]):
@@ -67,7 +67,6 @@ class Browser(App[None]):
         self.theme = f"textual-{theme}"
         self._settings = settings
         self._store = store
-        self._signs = Signs(settings)
         self.flags = flags
         self.facts = Facts(store)
         deliver = quietly(lambda deed: self.post_message(self.Told(deed)))
@@ -75,6 +74,7 @@ class Browser(App[None]):
         self._sides = Desk(deliver, self.failed)
         self._follower = Follower(store, deliver, self.came, self._follow_failed)
         self._failure: Exception | None = None
+        self._make_parts(Signs(settings))
 
     def run_to_end(self) -> None:
         """Returns when the user left; raises what should not have happened."""
@@ -97,31 +97,36 @@ class Browser(App[None]):
     # ------------------------------------------------------------ the parts
 
     def compose(self) -> ComposeResult:
-        yield Static(id="title", markup=False)
-        yield Static(id="filter", markup=False)
-        yield Input(id="ask-filter", placeholder="-t TYPE --stream GLOB --since 1h --where 'a>=1'")
-        yield Input(id="ask-position", placeholder="a position", type="integer")
+        yield self._title_line
+        yield self._filter_line
+        yield self._ask_filter
+        yield self._ask_position
         with Horizontal(id="body-row"):
             with Vertical(id="side"):
-                yield Runs(self._signs, id="runs")
-                yield Streams(self._signs, self._sides, self._store, id="streams")
+                yield self.runs
+                yield self.streams
             with Container(id="main"):
-                yield MessageRows(self._signs, self._pages, self._identity, id="messages")
-                yield Detail(id="detail")
-        yield Static(id="status", markup=False)
+                yield self.messages
+                yield self.detail
+        yield self._status_line
         yield Static(Content(KEYS), id="keys", markup=False)
+
+    def _make_parts(self, signs: Signs) -> None:
+        hint = "-t TYPE --stream GLOB --since 1h --where 'a>=1'"
+        self._title_line = Static(id="title", markup=False)
+        self._filter_line = Static(id="filter", markup=False)
+        self._ask_filter = Input(id="ask-filter", placeholder=hint, select_on_focus=False)
+        self._ask_position = Input(id="ask-position", placeholder="a position", type="integer")
+        self._inputs = (self._ask_filter, self._ask_position)
+        self._status_line = Static(id="status", markup=False)
+        self.runs = Runs(signs, id="runs")
+        self.streams = Streams(signs, self._sides, self._store, id="streams")
+        self.messages = MessageRows(signs, self._pages, self._identity, id="messages")
+        self.detail = Detail(id="detail")
 
     def _identity(self) -> str | None:
         """Another one after a reset, of stores that tell."""
         return getattr(self._store, "store_id", None)
-
-    @property
-    def messages(self) -> MessageRows:
-        return self.query_one(MessageRows)
-
-    @property
-    def detail(self) -> Detail:
-        return self.query_one(Detail)
 
     def on_mount(self) -> None:
         if self.size.width >= BREAKPOINTS[2][0]:
@@ -135,8 +140,8 @@ class Browser(App[None]):
         told.deed()
 
     def _load_sides(self) -> None:
-        self._sides.ask("runs", self._store.get_sessions, self.query_one(Runs).show)
-        self.query_one(Streams).reload()
+        self._sides.ask("runs", self._store.get_sessions, self.runs.show)
+        self.streams.reload()
 
     # ------------------------------------------------------------ the filter
 
@@ -151,7 +156,7 @@ class Browser(App[None]):
         self.messages.open_end(Pager(self._store, filter))
         self._count(self.facts.begin(filter))
         line = visible(command.flag_line(flags))
-        self.query_one("#filter", Static).update(Content(line or "all messages"))
+        self._filter_line.update(Content(line or "all messages"))
         self.say("")
         return True
 
@@ -200,7 +205,7 @@ class Browser(App[None]):
             self.failed(error)
 
     def say(self, text: str, *, is_error: bool = False) -> None:
-        status = self.query_one("#status", Static)
+        status = self._status_line
         status.set_class(is_error, "-error")
         status.update(Content(visible(text)))
 
@@ -209,7 +214,7 @@ class Browser(App[None]):
         rows = self.messages
         place = None if rows.current is None else rows.current.position
         text = self.facts.title(store, place, rows.is_live, self.size.width - 2)
-        self.query_one("#title", Static).update(Content(text))
+        self._title_line.update(Content(text))
 
     # ------------------------------------------------------------ lists
 
@@ -246,7 +251,7 @@ class Browser(App[None]):
     def action_outwards(self) -> None:
         """Out of the innermost: a line that is typed, a message, a list, the filter."""
         has_room = self.size.width >= BREAKPOINTS[2][0]
-        if any(one.has_class("-open") for one in self.query(Input)):
+        if any(one.has_class("-open") for one in self._inputs):
             self._close_inputs()
         elif self.detail.has_class("-open") and (self.detail.has_focus or not has_room):
             self.detail.set_class(has_room, "-open")
@@ -260,25 +265,24 @@ class Browser(App[None]):
 
     def action_filter(self) -> None:
         line = command.flag_line(self.flags)
-        self._open_input("#ask-filter", f"{line} " if line else "")
+        self._open_input(self._ask_filter, f"{line} " if line else "")
 
     def action_position(self) -> None:
-        self._open_input("#ask-position", "")
+        self._open_input(self._ask_position, "")
 
-    def _open_input(self, name: str, value: str) -> None:
+    def _open_input(self, line: Input, value: str) -> None:
         self._close_inputs()
-        line = self.query_one(name, Input)
         line.value = value
         line.add_class("-open")
         self.screen.remove_class("-side")
-        self.query_one("#filter").display = False
+        self._filter_line.display = False
         line.focus()
         line.cursor_position = len(value)
 
     def _close_inputs(self) -> None:
-        for line in self.query(Input):
+        for line in self._inputs:
             line.remove_class("-open")
-        self.query_one("#filter").display = True
+        self._filter_line.display = True
         self.messages.focus()
 
     def on_input_changed(self, changed: Input.Changed) -> None:
@@ -287,7 +291,7 @@ class Browser(App[None]):
             changed.input.value = "".join(c for c in changed.value if c.isprintable())
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        if submitted.input.id == "ask-position":
+        if submitted.input is self._ask_position:
             self._close_inputs()
             if submitted.value.isdecimal() and len(submitted.value) < 19:
                 self.messages.open_at(max(1, int(submitted.value)))

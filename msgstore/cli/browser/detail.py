@@ -37,11 +37,12 @@ class Detail(VerticalScroll):
         Binding("space", "page_down", show=False),
     ]
 
-    def compose(self) -> Any:
-        yield Static(Content(""), id="body", markup=False)
+    def __init__(self, **attributes: Any) -> None:
+        self._body = Static(Content(""), markup=False)
+        super().__init__(self._body, **attributes)
 
     def show(self, entry: Entry | None) -> None:
-        self.query_one("#body", Static).update(describe(entry))
+        self._body.update(describe(entry))
         self.scroll_home(animate=False)
 
 

@@ -79,8 +79,12 @@ def flag_line(flags: Flags) -> str:
 
 
 def stream_flag(stream_id: str) -> str:
-    """What `--stream` takes for exactly this stream: its id, with what a pattern would read in brackets."""
-    return re.sub(r"([*?[])", r"[\1]", stream_id)
+    """What `--stream` takes for this stream: what a pattern would read stands in brackets.
+
+    For a character that cannot be seen stands `?`: the line is typed on, and shown.
+    """
+    pattern = re.sub(r"([*?[])", r"[\1]", stream_id)
+    return "".join(c if c.isprintable() else "?" for c in pattern)
 
 
 # ---------------------------------------------------------------- the same as a command
@@ -108,4 +112,22 @@ def _operand(text: str) -> list[str]:
 
 def _command(store_url: str | None, *words: str) -> str:
     store = [] if store_url is None else ["--store", store_url]
-    return shlex.join(["msgstore", *store, *words])
+    return " ".join(map(_quote, ["msgstore", *store, *words]))
+
+
+def _quote(word: str) -> str:
+    """As shlex does; what cannot be seen as escapes, in the quotes of bash and zsh that read them."""
+    if word.isprintable():
+        return shlex.quote(word)
+    parts = (_ESCAPED.get(c, c) if c.isprintable() else _escape(c) for c in word)
+    return f"$'{''.join(parts)}'"
+
+
+_ESCAPED = {"\\": "\\\\", "'": "\\'"}
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a path that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -41,32 +41,33 @@ Screen.-huge #detail:focus { border-left: solid $primary; border-top: none; }
 
 Help { align: center middle; }
 Help VerticalScroll {
-    width: 72; max-width: 96%; height: auto; max-height: 90%;
-    background: $surface; border: round $primary; padding: 0 2;
+    width: 58; max-width: 100%; height: auto; max-height: 100%;
+    background: $surface; border: round $primary; padding: 0 1; scrollbar-size-vertical: 1;
 }
 """
 BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (130, "-huge")]
 
 HELP = """\
-up down j k    the next line       PgUp PgDn    a screen
-Home End g G   the oldest, the newest
-Enter          a message: open it, close it
-               a run or a stream: show its messages
-Esc            back: close, leave, at last the whole store
-Tab            the next list
-r  s  m        runs, streams, messages
+j k up down  a line       PgUp PgDn  a screen
+g G Home End the oldest, the newest
+Enter        open the message; of a run, of a stream
+             show the messages
+Esc          back, and at last to the whole store
+Tab          the next list
+r s m        runs, streams, messages
 
-/              filter: the flags of msgstore query
-               -t OrderPlaced --since 1h --where 'total>=100'
-c              no filter
-p              go to a position
-f              stay with the newest, or stop doing so
-y              copy the equivalent command, which is shown too:
-               query for the list, show for an open message,
-               sessions show for a run, read for a stream
-ctrl+r         read all anew
-t              light or dark
-?              this page              q            leave
+/            filter, with the flags of query:
+             -t TYPE --since 1h --where 'a>=1'
+c            no filter
+p            go to a position
+f            stay with the newest, or stop that
+y            copy the equivalent command: query for a
+             list, show for an open message, sessions
+             show for a run, read for a stream
+
+ctrl+r       read all anew
+t            light or dark
+? q          this page, leave
 """
 
 
