@@ -52,7 +52,7 @@ class Rows(Widget, can_focus=True):
         self.empty = empty
         self.cursor = 0
         self.top = 0
-        self._lines: list[Text] = []
+        self._lines: list[Text] | None = None
 
     # ------------------------------------------------------------ what a list supplies
 
@@ -116,18 +116,20 @@ class Rows(Widget, can_focus=True):
     # ------------------------------------------------------------ drawing
 
     def draw(self) -> None:
-        """Makes the lines anew that are seen."""
+        """Has the lines that are seen made anew, once for all that happens until the next picture."""
         if not self.size:
             return
-        records = self.records()
-        self.cursor = max(0, min(self.cursor, len(records) - 1))
-        lowest = max(0, len(records) - self.height)
+        count = len(self.records())
+        self.cursor = max(0, min(self.cursor, count - 1))
+        lowest = max(0, count - self.height)
         self.top = min(max(self.top, self.cursor - self.height + 1), self.cursor, lowest)
-        seen = records[self.top : self.top + self.height]
-        self._lines = self.grid.lines([self.as_line(one) for one in seen], self.size.width - 2)
-        if not seen:
-            self._lines.append(Text(self.empty))
+        self._lines = None
         self.refresh()
+
+    def _make_lines(self) -> list[Text]:
+        seen = self.records()[self.top : self.top + self.height]
+        lines = self.grid.lines([self.as_line(one) for one in seen], self.size.width - 2)
+        return lines if seen else [*lines, Text(self.empty)]
 
     def on_resize(self) -> None:
         self.grid.forget()
@@ -141,6 +143,8 @@ class Rows(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        if self._lines is None:
+            self._lines = self._make_lines()
         text = self._lines[y] if y < len(self._lines) else Text()
         segments = text.render(self.app.console, end="")
         strip = Strip([Segment(" "), *segments]).adjust_cell_length(width)
