@@ -102,7 +102,8 @@ def test_the_ground_floors_do_not_know_each_other() -> None:
 @pytest.mark.parametrize(
     ("package", "rooms"),
     [
-        ("rich", ("cli/render/",)),
+        ("rich", ("cli/render/", "cli/browser/")),
+        ("textual", ("cli/browser/",)),
         ("typer", ("cli/",)),
         ("portalocker", ("disk/",)),
         ("msgpack", ("format/", "backends/memory_content.py")),

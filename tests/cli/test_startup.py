@@ -33,6 +33,7 @@ TAILS += (
     "sqlite3",
 )
 TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
+TAILS += ("msgstore.cli.browse", "msgstore.cli.browsing", "msgstore.cli.browser", "textual")
 
 
 def loaded(cli: Cli, *arguments: str, stdin: str = "") -> set[str]:

@@ -11,7 +11,7 @@ from msgstore.cli.render.screen import Screen
 from msgstore.cli.settings import Settings
 from msgstore.cli.shapes import Picker, Record
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'(?P<key>"(?:\\.|[^"\\])*")(?=:)|(?P<text>"(?:\\.|[^"\\])*")'
     r"|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)"
 )
@@ -29,7 +29,7 @@ class ColoredJson:
         json = record.to_json()
         data = dump_json(self._pick(json) if self._pick else json, orjson.OPT_INDENT_2)
         text = Text(visible_json(data.decode()))
-        for token in _TOKEN.finditer(text.plain):
+        for token in TOKEN.finditer(text.plain):
             text.stylize(_STYLES[token.lastgroup or ""], *token.span())
         return self._screen.draw([text])
 

@@ -14,7 +14,7 @@ _CELLS_MAX = 1 << 20
 HEAD = "dim"
 
 
-def _always(record: Any) -> bool:
+def always(record: Any) -> bool:
     return True
 
 
@@ -29,7 +29,7 @@ class Column(NamedTuple):
     """How far it may shrink; None: not at all."""
     comfortable: int = 0
     whole: bool = False
-    needed: Callable[[Any], bool] = _always
+    needed: Callable[[Any], bool] = always
 
 
 class Table:
@@ -41,7 +41,7 @@ class Table:
         self._width = None if wide else screen.width
         self._rows: list[list[Text]] = []
         self._cells_held = 0
-        self._needed = {column.head for column in columns if wide or column.needed is _always}
+        self._needed = {column.head for column in columns if wide or column.needed is always}
         self._naturals = {column.head: cell_len(column.head) for column in columns}
         self._widths: dict[str, int] = {}
         self._head_drawn: tuple[str, ...] = ()

@@ -1,0 +1,143 @@
+"""Where the screen asks the store: in threads of its own, so that it never waits itself.
+
+The threads are daemons: who leaves does not wait for a search that is under way.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Condition, Lock, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from msgstore.model.errors import StoreClosed
+
+if TYPE_CHECKING:
+    from msgstore.backends.protocol import LocalMessageStore
+
+T = TypeVar("T")
+Deliver = Callable[[Callable[[], None]], None]
+"""Has something done by the thread that draws."""
+
+
+class Desk:
+    """A thread that does one thing after the other. Of questions of one kind only the latest counts."""
+
+    def __init__(self, deliver: Deliver, fail: Callable[[Exception], None]) -> None:
+        self._deliver = deliver
+        self._fail = fail
+        self._changed = Condition()
+        self._jobs: dict[str, Callable[[], None]] = {}
+        self._is_over = False
+        Thread(target=self._work, daemon=True).start()
+
+    def ask(self, kind: str, question: Callable[[], T], then: Callable[[T], None]) -> None:
+        """`then` is told the answer by the thread that draws; an error goes to `fail`, there too."""
+
+        def job() -> None:
+            answer = question()
+            self._deliver(lambda: then(answer))
+
+        with self._changed:
+            self._jobs.pop(kind, None)
+            self._jobs[kind] = job
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                job()
+            except Exception as error:
+                self._tell(error)
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._is_over)
+            if self._is_over:
+                return None
+            kind = next(iter(self._jobs))
+            return self._jobs.pop(kind)
+
+    def _tell(self, error: Exception) -> None:
+        self._deliver(lambda: self._fail(error))
+
+
+class News(NamedTuple):
+    """How far the store goes since the last news, and whether it was emptied in between."""
+
+    position: int
+    was_reset: bool
+
+
+class Follower:
+    """A thread that follows the whole store and tells that something came, never twice at once.
+
+    `tell` is done by the thread that draws; what comes meanwhile is told together, by the next one.
+    """
+
+    def __init__(
+        self,
+        store: "LocalMessageStore",
+        deliver: Deliver,
+        tell: Callable[[News], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._store = store
+        self._deliver = deliver
+        self._tell = tell
+        self._fail = fail
+        self._lock = Lock()
+        self._news: News | None = None
+        self._is_over = False
+
+    def start(self, position: int) -> None:
+        """Tells of what comes behind `position`."""
+        Thread(target=self._follow, args=(position,), daemon=True).start()
+
+    def close(self) -> None:
+        """The thread ends when it looks at the store next, which is to be closed now."""
+        self._is_over = True
+
+    def _follow(self, position: int) -> None:
+        # What is damaged is told where it is shown.
+        options: dict[str, Any] = (
+            {"on_damage": lambda _: None} if hasattr(self._store, "fingerprint") else {}
+        )
+        try:
+            for stored in self._store.follow(None, position + 1, **options):
+                if self._is_over:
+                    return
+                self._note(stored.position, was_reset=stored.position <= position)
+                position = stored.position
+        except Exception as error:
+            if not self._is_over and not isinstance(error, StoreClosed):
+                self._deliver(lambda failure=error: self._fail(failure))  # type: ignore[misc]
+
+    def _note(self, position: int, *, was_reset: bool) -> None:
+        with self._lock:
+            before = self._news
+            if before is None or was_reset:
+                self._news = News(position, was_reset)
+            else:
+                self._news = News(position, before.was_reset)
+        if before is None:
+            self._deliver(self._hand_over)
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            news, self._news = self._news, None
+        if news is not None:
+            self._tell(news)
+
+
+def quietly(deliver: Callable[[Callable[[], None]], object]) -> Deliver:
+    """As `deliver`, but nothing where the screen is gone."""
+
+    def hand_over(deed: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the event loop is closed
+            deliver(deed)
+
+    return hand_over
