@@ -26,7 +26,7 @@ from msgstore.model.message import (
     restore_message,
     restore_positional,
 )
-from msgstore.model.values import MESSAGE_BYTES_MAX
+from msgstore.model.values import MESSAGE_BYTES_MAX, Json
 
 SEGMENT_KIND = "msgstore-segment"
 RECORD_ELEMENTS = 16
@@ -168,6 +168,7 @@ def record_revision(frame: bytes | memoryview) -> int:
     return int(_REVISION.unpack_from(frame, _REVISION_OFFSET)[0])
 
 
+_DATA_ELEMENT = RECORD_FIELDS.index("data")
 _SESSION_BYTES_MAX = 2048
 
 
@@ -177,6 +178,14 @@ def record_session(frame: bytes | memoryview) -> str | None:
     unpacker.feed(frame[HEAD.size : HEAD.size + _SESSION_BYTES_MAX])
     session_id: str | None = unpacker.unpack()
     return session_id
+
+
+def record_data(frame: bytes | memoryview) -> Json:
+    """The data alone of a whole record frame. Raises ValueError as `decode_record` does, or less often."""
+    elements = decode_frame(frame)
+    if len(elements) != RECORD_ELEMENTS - 3:
+        raise ValueError("it is not in the shape of a record")
+    return elements[_DATA_ELEMENT]
 
 
 def decode_record(frame: bytes | memoryview, stream_id: str) -> PositionalMessage:
