@@ -18,7 +18,15 @@ from msgstore.engine.needles import needle_of
 from msgstore.engine.query import RowSieve, passing_windows, stretches
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import segment_path
-from msgstore.format.record import HEAD, RECORD_ELEMENTS, decode_record, record_data
+from msgstore.format.record import (
+    CRC_START,
+    HEAD,
+    LOOK,
+    LOOK_START,
+    RECORD_ELEMENTS,
+    decode_record,
+    record_data,
+)
 from msgstore.format.row import ROW_BYTES, STREAM_WORD, column_32
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.filter import MessageFilter
@@ -43,10 +51,6 @@ assert _PLACE.size == _KEPT_BYTES
 
 Place = tuple[int, int, int, int, int]
 """Segment, offset, length, checksum, revision."""
-
-_LOOK = struct.Struct(">4sIBIBQB8xBI")
-_START = b"\xdc\x00\x10\xce"
-_CRC_START = 8
 
 
 def scan(
@@ -166,16 +170,16 @@ class _Chunk:
         buffer = b""
         if end - start <= _READ_BYTES_MAX:
             buffer = self._read(segment_path(stream_id, segment), start, end - start)
-        look, first, wanted = _LOOK.unpack_from, self._first, self._wanted
+        look, first, wanted = LOOK.unpack_from, self._first, self._wanted
         needle, others = self._needle, self._other_needles
         for (_, offset, length, crc, revision), ordinal in zip(places, ordinals, strict=True):
             at = offset - start
             behind = at + length
-            body = buffer[at + _CRC_START : behind]
+            body = buffer[at + CRC_START : behind]
             if (
                 not 0 <= at <= behind - HEAD.size <= len(buffer) - HEAD.size
                 or look(buffer, at)
-                != (_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
+                != (LOOK_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
                 or crc32(body, RECORD_ELEMENTS) != crc
             ):
                 self._fetch(first + ordinal)

@@ -154,8 +154,28 @@ def decode_head(buffer: bytes | memoryview, offset: int = 0) -> RecordHead | Non
     return RecordHead(fields[3], fields[5], fields[7], fields[9], fields[11], bool(fields[12]))
 
 
+LOOK = struct.Struct(">4sIBIBQB8xBI")
+LOOK_START = b"\xdc\x00\x10\xce"
+CRC_START = 8
+
+
+def is_meant(
+    frame: bytes | memoryview, position: int, length: int, crc: int, revision: int
+) -> bool:
+    """Whether these bytes are the whole record that an index row tells of, beyond doubt."""
+    return (
+        len(frame) == length
+        and length >= _OVERHEAD
+        and LOOK.unpack_from(frame)
+        == (LOOK_START, crc, 0xCE, length, 0xCF, position, 0xCF, 0xCE, revision)
+        and frame[_KIND_OFFSET] <= 1
+        and _TAIL.unpack_from(frame, length - _TAIL.size) == (0xCE, length)
+        and crc32(frame[CRC_START:], RECORD_ELEMENTS) == crc
+    )
+
+
 _REVISION = struct.Struct(">I")
-_REVISION_OFFSET = 32
+_REVISION_OFFSET, _KIND_OFFSET = 32, 36
 
 
 def is_record(frame: bytes | memoryview) -> bool:
