@@ -11,7 +11,7 @@ from msgstore.engine.catalog import Catalog
 from msgstore.engine.segments import RECORD_BYTES_MAX
 from msgstore.format.frame import frame_crc, frame_problem
 from msgstore.format.names import segment_path
-from msgstore.format.record import HEAD, RECORD_ELEMENTS, decode_head, decode_record
+from msgstore.format.record import HEAD, RECORD_ELEMENTS, decode_head, decode_record, is_meant
 from msgstore.format.row import Row
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.message import PositionalMessage
@@ -168,6 +168,8 @@ def located(
 
 def check_record(frame: memoryview, position: int, row: Row, stream_id: str) -> None:
     """Raises CorruptRecord unless the frame is the record that the row means."""
+    if is_meant(frame, position, row.length, row.record_crc, row.revision):
+        return
     problem = frame_problem(frame, 0, RECORD_ELEMENTS)
     if problem is None and len(frame) != row.length:
         problem = "the length is not the one in the index"

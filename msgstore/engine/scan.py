@@ -14,15 +14,23 @@ from dataclasses import replace
 from itertools import islice
 from zlib import crc32
 
+from msgstore.engine.needles import needle_of
 from msgstore.engine.query import RowSieve, passing_windows, stretches
 from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import segment_path
-from msgstore.format.record import HEAD, RECORD_ELEMENTS, decode_record
+from msgstore.format.record import (
+    CRC_START,
+    HEAD,
+    LOOK,
+    LOOK_START,
+    RECORD_ELEMENTS,
+    decode_record,
+    record_data,
+)
 from msgstore.format.row import ROW_BYTES, STREAM_WORD, column_32
 from msgstore.model.errors import CorruptRecord
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage
-from msgstore.model.values import Json
 
 _CHUNK_ROWS_FIRST = 256
 _CHUNK_ROWS_MAX = 1024 * 1024
@@ -43,10 +51,6 @@ assert _PLACE.size == _KEPT_BYTES
 
 Place = tuple[int, int, int, int, int]
 """Segment, offset, length, checksum, revision."""
-
-_LOOK = struct.Struct(">4sIBIBQB8xBI")
-_START = b"\xdc\x00\x10\xce"
-_CRC_START = 8
 
 
 def scan(
@@ -80,7 +84,7 @@ class _Chunk:
         self._snapshot = snapshot
         self._wanted = wanted
         self._backwards = backwards
-        self._needle = max(needles(wanted), key=len, default=b"")
+        self._needle, *self._other_needles = needle_of(wanted)
         self._first = 0
         self._kept = bytearray()
         self._streams: dict[int, array[int]] = {}
@@ -166,28 +170,28 @@ class _Chunk:
         buffer = b""
         if end - start <= _READ_BYTES_MAX:
             buffer = self._read(segment_path(stream_id, segment), start, end - start)
-        look, first, wanted, needle = _LOOK.unpack_from, self._first, self._wanted, self._needle
+        look, first, wanted = LOOK.unpack_from, self._first, self._wanted
+        needle, others = self._needle, self._other_needles
         for (_, offset, length, crc, revision), ordinal in zip(places, ordinals, strict=True):
             at = offset - start
             behind = at + length
-            body = buffer[at + _CRC_START : behind]
+            body = buffer[at + CRC_START : behind]
             if (
                 not 0 <= at <= behind - HEAD.size <= len(buffer) - HEAD.size
                 or look(buffer, at)
-                != (_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
+                != (LOOK_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
                 or crc32(body, RECORD_ELEMENTS) != crc
             ):
                 self._fetch(first + ordinal)
                 continue
-            if needle not in body:
+            if needle not in body and not any(other in body for other in others):
                 continue
+            frame = memoryview(buffer)[at:behind]
             try:
-                stored = decode_record(memoryview(buffer)[at:behind], stream_id)
+                if wanted.matches_data(record_data(frame)):
+                    self._keep(first + ordinal, decode_record(frame, stream_id), length)
             except ValueError:
                 self._fetch(first + ordinal)
-                continue
-            if wanted.matches_data(stored.message.data):
-                self._keep(first + ordinal, stored, length)
 
     def _read(self, path: str, offset: int, size: int) -> bytes:
         try:
@@ -232,26 +236,3 @@ def _runs(places: list[Place]) -> Iterator[tuple[int, int]]:
             yield low, at
             low = at
     yield low, len(places)
-
-
-def needles(wanted: MessageFilter) -> list[bytes]:
-    """What must stand in the bytes of a record that matches: all of these.
-
-    Texts are sought as their UTF-8, which msgpack stores as it is; other values have more than one
-    form, and are left to the exact comparison.
-    """
-    values = list((wanted.json_filter or {}).values())
-    values += [condition.value for condition in wanted.conditions if condition.op == "="]
-    return [text.encode() for value in values for text in _texts(value) if text]
-
-
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from value
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)

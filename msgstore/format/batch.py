@@ -120,6 +120,7 @@ def _restore(records: list[list[Any]], stream_id: str) -> list[PositionalMessage
             id_ = next(ids)
         if not (
             type_.__class__ is id_.__class__ is str
+            and kind.__class__ is int
             and (request_id is None or request_id.__class__ is str)
             and (correlation_id is None or correlation_id.__class__ is str)
             and (causation_id is None or causation_id.__class__ is str)

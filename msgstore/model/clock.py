@@ -65,10 +65,9 @@ def uuid7() -> bytes:
     return (high << 64 | low).to_bytes(16, "big")
 
 
-_RANDOM_BITS = 0x3FFF_FFFF_FFFF_FFFF
-_VARIANT_BITS = 0x8000_0000_0000_0000
-_LOW_48_BITS = 0xFFFF_FFFF_FFFF
-_UUID = struct.Struct(">QQ")
+_HIGH = struct.Struct(">Q")
+_CLEARED, _SET = b"\x3f" + b"\xff" * 7, b"\x80" + b"\0" * 7
+"""Of the second half of a UUID: what its two bits for the variant leave, and these bits."""
 
 
 def uuid7s(count: int) -> list[tuple[bytes, bytes]]:
@@ -77,27 +76,24 @@ def uuid7s(count: int) -> list[tuple[bytes, bytes]]:
     Rising, from the counter's present value on; one question to the system for all random bits.
     """
     global _last_ms, _last_counter
+    if count == 0:
+        return []
     now_ms = time.time_ns() // 1_000_000
-    first = _last_ms << 12 | _last_counter
-    first += 1
+    first = (_last_ms << 12 | _last_counter) + 1
     if now_ms > _last_ms:
         first = now_ms << 12 | int.from_bytes(os.urandom(2), "big") & 0x7FF
     last = first + count - 1
     _last_ms, _last_counter = last >> 12, last & 0xFFF
-    pack, made = _UUID.pack, []
-    low_halves = struct.unpack(f">{count}Q", os.urandom(8 * count))
-    for number, low in zip(range(first, last + 1), low_halves, strict=True):
-        low = low & _RANDOM_BITS | _VARIANT_BITS
-        high = number >> 12 << 16 | 0x7000 | number & 0xFFF
-        text = b"%08x-%04x-%04x-%04x-%012x" % (
-            high >> 32,
-            high >> 16 & 0xFFFF,
-            high & 0xFFFF,
-            low >> 48,
-            low & _LOW_48_BITS,
-        )
-        made.append((pack(high, low), text))
-    return made
+    # All random halves are one number: it has its bits set in one step.
+    random = int.from_bytes(os.urandom(8 * count), "big")
+    lows = random & int.from_bytes(_CLEARED * count, "big") | int.from_bytes(_SET * count, "big")
+    low_bytes = lows.to_bytes(8 * count, "big")
+    pack = _HIGH.pack
+    raw_ids = [
+        pack(number >> 12 << 16 | 0x7000 | number & 0xFFF) + low_bytes[at : at + 8]
+        for at, number in zip(range(0, 8 * count, 8), range(first, last + 1), strict=True)
+    ]
+    return list(zip(raw_ids, _texts_of(raw_ids).split(b"\n"), strict=True))
 
 
 def format_uuid(raw: bytes) -> str:
@@ -115,12 +111,17 @@ def format_uuids(many: list[bytes]) -> list[str]:
         return []
     if set(map(len, many)) != {16}:
         raise ValueError("a UUID has 16 bytes")
+    return _texts_of(many).decode("ascii").split("\n")
+
+
+def _texts_of(raw_ids: list[bytes]) -> bytes:
+    """Their texts, a line each. There is at least one, and each has 16 bytes."""
     # ….hex gives `0123-4567-89ab-cdef-0123-4567-89ab-cdef-` for each: three dashes too many.
-    text = bytearray(b"".join(many).hex("-", 2), "ascii")
-    marks = b"*" * len(many)
+    text = bytearray(b"".join(raw_ids).hex("-", 2), "ascii")
+    marks = b"*" * len(raw_ids)
     text[4::40] = text[29::40] = text[34::40] = marks
-    text[39::40] = b"\n" * (len(many) - 1)
-    return text.translate(None, b"*").decode("ascii").split("\n")
+    text[39::40] = b"\n" * (len(raw_ids) - 1)
+    return bytes(text).translate(None, b"*")
 
 
 def parse_uuid(text: str) -> bytes | None:

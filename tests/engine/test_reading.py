@@ -20,6 +20,7 @@ LONG = "x" * 20_000
 
 def message(number: int) -> Message:
     data = {"n": number, "tag": f"tag-{number % 9}", "deep": {"list": [number, "ä"]}}
+    data |= {"even": number % 2 == 0, "none": {"at": None if number % 70 == 3 else 0}}
     if number % 50 == 7:
         data["fill"] = LONG
     return Message(
@@ -80,6 +81,10 @@ FILTERS = {
     "a text": MessageFilter(json_filter={"tag": "tag-4"}),
     "a number": MessageFilter(json_filter={"n": 407}),
     "a float that is one": MessageFilter(json_filter={"n": 407.0}),
+    "a number in a list": MessageFilter(json_filter={"deep.list.0": 8}),
+    "zero": MessageFilter(json_filter={"n": -0.0}),
+    "a truth": MessageFilter(where="even=true"),
+    "nothing there": MessageFilter(json_filter={"none.at": None}),
     "in a list": MessageFilter(json_filter={"deep.list.1": "ä"}),
     "a list": MessageFilter(json_filter={"deep": {"list": [57, "ä"]}}),
     "nothing": MessageFilter(json_filter={"tag": "tag-44"}),

@@ -31,6 +31,7 @@ from msgstore.format.annotate import (
     annotate_slot,
 )
 from msgstore.format.annotate_frame import annotate_frame
+from msgstore.format.batch import read_batch, restore_batch
 from msgstore.format.catalog import (
     CatalogEntry,
     decode_catalog_entry,
@@ -187,8 +188,11 @@ def record(data: bytes) -> None:
         return
     whole = data[: frame_length(data)]
     stored = _refuses(decode_record, whole, "a")
+    batch = restore_batch(read_batch(whole, 0, len(whole))[0], "a")  # it may always give none
     if stored is None:
+        assert not batch
         return
+    assert not batch or _same(batch[0].to_json(), stored.to_json())
     assert head is not None
     assert (head.position, head.revision) == (stored.position, stored.revision)
     assert record_revision(whole) == stored.revision
