@@ -495,3 +495,15 @@ def test_a_real_terminal(store: Path, cli: Cli) -> None:
     read_until(b"\x1b[?1049l")
     assert process.wait() == 0
     os.close(ours)
+
+
+def test_a_terminal_that_is_gone(store: Path, cli: Cli) -> None:
+    """A program whose terminal was closed ends, also where nobody sends it a signal."""
+    ours, theirs = open_terminal(100)
+    process = cli.start("--store", str(store), "browse", stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"50 messages" not in shown:
+        shown += os.read(ours, 1 << 16)
+    os.close(ours)
+    process.wait()

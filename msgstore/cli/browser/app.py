@@ -1,6 +1,7 @@
 """The screen of `browse`: what each key does, and who is told of it."""
 
 from collections.abc import Callable
+from select import POLLHUP, poll
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
     from msgstore.cli.settings import Settings
 
+_LOOKS_FOR_TERMINAL_S = 1
 KEYS = "? help  q quit  / filter  Enter open  r runs  s streams  f follow  y copy"
 
 
@@ -135,6 +137,15 @@ class Browser(App[None]):
         self.apply(self.flags)
         self._sides.ask("end", self.facts.find_end, self._follower.start)
         self._load_sides()
+        if not self.is_headless:
+            self.set_interval(_LOOKS_FOR_TERMINAL_S, self._leave_lost_terminal)
+
+    def _leave_lost_terminal(self) -> None:
+        """Who is no child of the terminal's shell is not told that its window was closed."""
+        watched = poll()
+        watched.register(0, POLLHUP)
+        if any(event & POLLHUP for _, event in watched.poll(0)):
+            self.exit()
 
     def on_browser_told(self, told: Told) -> None:
         told.deed()
