@@ -330,7 +330,7 @@ def test_a_store_that_was_emptied_is_shown_anew(store: Path) -> None:
             other.reset()
             other.save_message("s", Message("First"))
         await screen.until(lambda: screen.positions == [1])
-        assert "emptied" in screen.status
+        await screen.until(lambda: "emptied" in screen.status)
 
     browse(store, act)
 
