@@ -22,7 +22,7 @@ from msgstore.backends.group_commit import GroupCommit, Save, decide
 from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.encoding import encode_drafts, encode_requests
+from msgstore.engine.encoding import Encoded, encode_drafts, encode_requests
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
@@ -142,13 +142,17 @@ class FileMessageStore(LocalSessions, BaseStore):
                 writer.commit(decided.messages, number)
             decided.answer()
 
-    def save_drafts(self, drafts: Sequence[Draft]) -> DraftsSaved:
+    def encode_drafts(self, drafts: Sequence[Draft]) -> list[Encoded]:
+        """All of the work of `save_drafts` that needs no lock."""
         self._check_open()
-        session_id = self._current
-        encoded = encode_drafts(drafts, session_id)
+        return encode_drafts(drafts, self._current)
+
+    def save_encoded(self, encoded: Sequence[Encoded]) -> DraftsSaved:
+        """Commits what `encode_drafts` made, under the same session."""
+        self._check_open()
         with self._writer.exclusive() as writer:
             saved = DraftsSaved(writer.rows + 1, len(encoded))
-            writer.commit(encoded, writer.number_of(session_id))
+            writer.commit(encoded, writer.number_of(self._current))
         self._sync_soon()
         return saved
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -305,6 +307,18 @@ def test_how_many_files_stay_open(limit: int, kept: int, monkeypatch: pytest.Mon
     """An eighth of what the process may have open, but 96 at least and 256 at most."""
     monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
     assert handles_max.__wrapped__() == kept
+
+
+def test_a_program_of_its_own_keeps_more_open() -> None:
+    """The soft limit goes up as far as the hard one lets it, and half of it is for the store."""
+    code = """if True:
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, 5000))
+        from msgstore.disk.handles import handles_max, own_the_process
+        print(handles_max(), own_the_process(), handles_max())
+        print(*resource.getrlimit(resource.RLIMIT_NOFILE))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "96 None 2048\n4096 5000\n"
 
 
 def test_an_open_file_may_leave_the_cache_while_it_is_used(
