@@ -22,7 +22,7 @@ from msgstore.backends.group_commit import GroupCommit, Save, decide
 from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.encoding import Encoded, encode_drafts, encode_requests
+from msgstore.engine.encoding import encode_drafts, encode_requests
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
@@ -30,6 +30,7 @@ from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.names import LOCK
+from msgstore.format.record import Encoded
 from msgstore.format.session_log import SessionEvent
 from msgstore.model.arguments import (
     Direction,
@@ -137,13 +138,13 @@ class FileMessageStore(LocalSessions, BaseStore):
         """Decides saves of one session, each for itself, and commits what goes through."""
         with self._writer.exclusive() as writer:
             number = writer.number_of(saves[0].session_id)
-            decided = decide(saves, self._known(writer))
+            decided = decide(saves, writer.known())
             if decided.messages:
                 writer.commit(decided.messages, number)
             decided.answer()
 
     def encode_drafts(self, drafts: Sequence[Draft]) -> list[Encoded]:
-        """All of the work of `save_drafts` that needs no lock."""
+        """What `save_encoded` takes: all of the work that needs no lock."""
         self._check_open()
         return encode_drafts(drafts, self._current)
 
@@ -155,16 +156,6 @@ class FileMessageStore(LocalSessions, BaseStore):
             writer.commit(encoded, writer.number_of(self._current))
         self._sync_soon()
         return saved
-
-    def _known(self, writer: Writer) -> Known:
-        def find(message_id: str) -> PositionalMessage | None:
-            for position in writer.positions_of_id(message_id):
-                stored = writer.source.fetch(position)
-                if stored.message.id == message_id:
-                    return stored
-            return None
-
-        return Known(writer.revision_of, find, writer.rows + 1)
 
     def _plan_unlocked(
         self, requests: Sequence[SaveRequest], independent: bool

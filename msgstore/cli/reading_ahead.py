@@ -12,11 +12,12 @@ import signal
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Thread
+from queue import SimpleQueue
+from threading import Semaphore, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from msgstore.engine.encoded_block import pack_block, unpack_block
+from msgstore.format.encoded_block import pack_block, unpack_block
 from msgstore.model.errors import MsgStoreError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _HEAD = struct.Struct("<cIQ")
 """What follows, of how many lines it was made, and how long it is."""
 _ENCODED, _LINES, _FAILED, _END = b"e", b"l", b"f", b"."
 _PIPE_BYTES = 1 << 20
+_BATCHES_AHEAD = 8
 
 Send = Callable[[bytes, int, bytes], None]
 
@@ -109,9 +111,15 @@ def _be_child(life_line: int, to_parent: int, feed: Callable[[Send], None]) -> N
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the parent's affair
         Thread(target=_end_with_parent, args=(life_line,), daemon=True).start()
+        # The parent waits for the disk now and then: meanwhile some batches may be made.
+        made: SimpleQueue[bytes] = SimpleQueue()
+        room = Semaphore(_BATCHES_AHEAD)
+        writer = Thread(target=_write, args=(to_parent, made, room), daemon=True)
+        writer.start()
 
         def send(kind: bytes, lines: int, payload: bytes) -> None:
-            _write_all(to_parent, _HEAD.pack(kind, lines, len(payload)) + payload)
+            room.acquire()
+            made.put(_HEAD.pack(kind, lines, len(payload)) + payload)
 
         try:
             feed(send)
@@ -119,6 +127,8 @@ def _be_child(life_line: int, to_parent: int, feed: Callable[[Send], None]) -> N
             send(_FAILED, 0, pickle.dumps(error))
         else:
             send(_END, 0, b"")
+        made.put(b"")
+        writer.join()
         os._exit(0)
     except BaseException:  # what was opened, begun or printed belongs to the parent
         os._exit(1)
@@ -130,10 +140,15 @@ def _end_with_parent(life_line: int) -> None:
     os._exit(1)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write(descriptor: int, made: "SimpleQueue[bytes]", room: Semaphore) -> None:
+    """Writes what is made, up to an empty one."""
+    try:
+        while rest := memoryview(made.get()):
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            room.release()
+    except OSError:  # there is no parent any more
+        os._exit(1)
 
 
 def _widen(pipe: int) -> None:

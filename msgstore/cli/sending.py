@@ -17,7 +17,7 @@ from msgstore.model.saving import SaveRequest
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
-    from msgstore.engine.encoding import Encoded
+    from msgstore.format.record import Encoded
     from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
 

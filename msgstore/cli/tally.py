@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from msgstore.engine.encoding import Encoded
+    from msgstore.format.record import Encoded
     from msgstore.model.draft import DraftsSaved
     from msgstore.model.saved import SaveResult
 

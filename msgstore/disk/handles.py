@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from functools import cache
 
 _HANDLES_MIN, _HANDLES_MAX = 96, 256
-_LIMITS_WANTED = (65_536, 10_240, 4_096)
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+_LIMITS_WANTED = (65_536, 10_240)
+_FOR_OTHERS = 1_024
+"""Of the files of a process of its own: for folders, and for what is not the store's."""
 
 
 class Handle:
@@ -28,6 +32,20 @@ class Handle:
         os.close(self.fd)
 
 
+class Handles(dict[str, Handle]):
+    """Open files by their paths, those that were opened last behind."""
+
+    def keep(self, count: int) -> None:
+        """Lets go of all but so many, by the clock algorithm: of the oldest that nobody used since
+        the hand last came by."""
+        while len(self) > count:
+            path, handle = next(iter(self.items()))
+            del self[path]
+            if handle.was_used:
+                handle.was_used = False
+                self[path] = handle
+
+
 _own_process = False
 
 
@@ -43,10 +61,10 @@ def own_the_process() -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         for wanted in _LIMITS_WANTED:  # a kernel may have a limit of its own
-            if hard == resource.RLIM_INFINITY or hard >= wanted:
-                with suppress(OSError, ValueError):
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-                    return
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
 
 
 @cache
@@ -57,8 +75,13 @@ def handles_max() -> int:
     except ImportError:
         return _HANDLES_MIN
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if _own_process and soft > _HANDLES_MAX * 2:
-        return soft // 2
+    if _own_process and soft >= 2 * _FOR_OTHERS:
+        return soft - _FOR_OTHERS
     if soft == resource.RLIM_INFINITY:
         return _HANDLES_MAX
     return max(_HANDLES_MIN, min(_HANDLES_MAX, soft // 8))
+
+
+def keeps_folders() -> bool:
+    """Whether the folders that segments are in stay open too."""
+    return _own_process

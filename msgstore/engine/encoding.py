@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 from msgstore.format.names import hash64
-from msgstore.format.record import body_of, pack_body
+from msgstore.format.record import Encoded, body_of, pack_body
 from msgstore.format.row import hash32
 from msgstore.model.clock import format_uuid, parse_uuid, uuid7, uuid7s
 from msgstore.model.draft import Draft, DraftsSaved
@@ -19,17 +19,6 @@ from msgstore.model.saving import NewSave, SaveRequest
 _COMMAND = MessageType.COMMAND
 _IDS_AT_ONCE_MIN = 32
 """Fewer ids are made one by one."""
-
-
-Encoded: TypeAlias = tuple[
-    str,  # stream id
-    bytes,  # the record's body
-    bool,  # whether it is a command
-    int,  # the hash of the type
-    tuple[int, int, int, int],  # of message id, correlation id, request id and causation id
-]
-"""A message that only wants its place, with what its row says of it. A bare tuple, for it is made by
-the hundred thousand."""
 
 
 @runtime_checkable

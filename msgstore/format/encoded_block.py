@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 
 import msgpack
 
-from msgstore.engine.encoding import Encoded
+from msgstore.format.record import Encoded
 
 
 def pack_block(messages: Sequence[Encoded]) -> bytes:
