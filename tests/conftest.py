@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -14,3 +15,8 @@ settings.load_profile("msgstore")
 for name in [*os.environ]:
     if name.startswith("MSGSTORE_") or name == "TRACEPARENT":
         del os.environ[name]
+
+# A shell lets what it starts in the background ignore Ctrl-C, and every program that a test starts
+# would do so too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -30,6 +30,7 @@ from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.names import LOCK
+from msgstore.format.record import Encoded
 from msgstore.format.session_log import SessionEvent
 from msgstore.model.arguments import (
     Direction,
@@ -137,30 +138,24 @@ class FileMessageStore(LocalSessions, BaseStore):
         """Decides saves of one session, each for itself, and commits what goes through."""
         with self._writer.exclusive() as writer:
             number = writer.number_of(saves[0].session_id)
-            decided = decide(saves, self._known(writer))
+            decided = decide(saves, writer.known())
             if decided.messages:
                 writer.commit(decided.messages, number)
             decided.answer()
 
-    def save_drafts(self, drafts: Sequence[Draft]) -> DraftsSaved:
+    def encode_drafts(self, drafts: Sequence[Draft]) -> list[Encoded]:
+        """What `save_encoded` takes: all of the work that needs no lock."""
         self._check_open()
-        session_id = self._current
-        encoded = encode_drafts(drafts, session_id)
+        return encode_drafts(drafts, self._current)
+
+    def save_encoded(self, encoded: Sequence[Encoded]) -> DraftsSaved:
+        """Commits what `encode_drafts` made, under the same session."""
+        self._check_open()
         with self._writer.exclusive() as writer:
             saved = DraftsSaved(writer.rows + 1, len(encoded))
-            writer.commit(encoded, writer.number_of(session_id))
+            writer.commit(encoded, writer.number_of(self._current))
         self._sync_soon()
         return saved
-
-    def _known(self, writer: Writer) -> Known:
-        def find(message_id: str) -> PositionalMessage | None:
-            for position in writer.positions_of_id(message_id):
-                stored = writer.source.fetch(position)
-                if stored.message.id == message_id:
-                    return stored
-            return None
-
-        return Known(writer.revision_of, find, writer.rows + 1)
 
     def _plan_unlocked(
         self, requests: Sequence[SaveRequest], independent: bool

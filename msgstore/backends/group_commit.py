@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import NamedTuple
 
-from msgstore.engine.encoding import Encoded, messages_of
+from msgstore.engine.encoding import messages_of
+from msgstore.format.record import Encoded
 from msgstore.model.errors import MsgStoreError, OutcomeUnknown
 from msgstore.model.saved import SaveResult
 from msgstore.model.saving import JointPlan, Known, SaveRequest

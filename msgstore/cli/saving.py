@@ -183,11 +183,13 @@ def save_lines(
 ) -> None:
     """Saves the lines of stdin, and says on stderr what was saved."""
     from msgstore.cli.render.progress import Progress
-    from msgstore.cli.sending import LineSaver, read_batches
+    from msgstore.cli.sending import LineSaver, read_batches, save_batches
+    from msgstore.disk.handles import own_the_process
 
     # A batch is thousands of values without a cycle among them, gone with its commit: looking for
     # cycles in it takes time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    own_the_process()
     saver = LineSaver(store, stream_id, save_context(settings))
     with Progress(settings) as progress:
         try:
@@ -196,8 +198,7 @@ def save_lines(
                     [line for lines in read_batches(0, batch_size) for line in lines]
                 )
             else:
-                for lines in read_batches(0, batch_size):
-                    saver.save(lines)
+                for _ in save_batches(saver, read_batches(0, batch_size), batch_size):
                     progress.show(saver.tally)
         except KeyboardInterrupt:
             settings.say(f"interrupted; saved {saver.tally}")

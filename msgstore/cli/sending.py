@@ -11,12 +11,13 @@ from msgstore.cli.errors import BadUsage
 from msgstore.cli.json_input import INPUT_BYTES_MAX, json_reader, read_json_slowly
 from msgstore.cli.plain_lines import PlainLines
 from msgstore.cli.tally import Tally
-from msgstore.model.draft import Draft, DraftStore
+from msgstore.engine.encoding import DraftStore
 from msgstore.model.errors import MessageTooLarge, MsgStoreError
 from msgstore.model.saving import SaveRequest
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.format.record import Encoded
     from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
 
@@ -25,6 +26,8 @@ OnCommit = Callable[[Tally], None]
 
 _READ_BYTES = 1 << 18
 _BATCH_BYTES_MAX = 1 << 23
+_LINES_ALONE = 4_000
+"""After so many lines without a pause it pays to read with a second process."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -49,25 +52,45 @@ class LineSaver:
         self._context = context
         self._lines_done = 0
         self._plain = PlainLines(stream_id)
-        self._takes_drafts = isinstance(store, DraftStore)
+        self._drafts = store if isinstance(store, DraftStore) else None
+
+    @property
+    def takes_drafts(self) -> bool:
+        return self._drafts is not None
 
     def save(self, lines: Lines) -> None:
         """Commits each line on its own account, up to the first that is refused.
 
         Raises its error, with the number of the line and what was committed before it.
         """
-        drafts = self._plain.read(lines) if self._takes_drafts else None
-        if drafts and self._context:
-            drafts = [self._context.fill_draft(draft) for draft in drafts]
-        if drafts:
-            self._commit_drafts(drafts, lines)
-        else:
-            requests: list[SaveRequest] = []
-            refusal = parse_lines(lines, self._stream_id, requests, self._context)
-            refusal = self._commit(requests) or refusal
-            if refusal:
-                raise self._explain(refusal, lines)
+        encoded = self.encode(lines)
+        if encoded is not None:
+            self.save_encoded(encoded, len(lines))
+            return
+        requests: list[SaveRequest] = []
+        refusal = parse_lines(lines, self._stream_id, requests, self._context)
+        refusal = self._commit(requests) or refusal
+        if refusal:
+            raise self._explain(refusal, lines)
         self._lines_done += len(lines)
+
+    def encode(self, lines: Lines) -> "list[Encoded] | None":
+        """What `save_encoded` takes, if the store does and all of these lines are plain."""
+        drafts = self._plain.read(lines) if self._drafts else None
+        if not drafts or self._drafts is None:
+            return None
+        if self._context:
+            drafts = [self._context.fill_draft(draft) for draft in drafts]
+        return self._drafts.encode_drafts(drafts)
+
+    def save_encoded(self, encoded: "list[Encoded]", lines: int) -> None:
+        """Commits what `encode` made of so many lines."""
+        try:
+            saved = cast("DraftStore", self._drafts).save_encoded(encoded)
+        except MsgStoreError as error:
+            raise self._explain(error, []) from None
+        self.tally.add_encoded(encoded, saved)
+        self._lines_done += lines
 
     def save_together(self, lines: Lines) -> None:
         """Commits all lines or none. Raises the error of the first that is refused."""
@@ -85,13 +108,6 @@ class LineSaver:
         except MsgStoreError as error:
             raise self._explain(error, lines) from None
         self.tally.add(transaction.results)
-
-    def _commit_drafts(self, drafts: list[Draft], lines: Lines) -> None:
-        try:
-            saved = cast("DraftStore", self._store).save_drafts(drafts)
-        except MsgStoreError as error:
-            raise self._explain(error, lines) from None
-        self.tally.add_drafts(drafts, saved)
 
     def _commit(self, requests: list[SaveRequest]) -> MsgStoreError | None:
         """Commits what stands before the first request that is refused; returns why that one was."""
@@ -113,6 +129,24 @@ class LineSaver:
             f"saved before it: {self.tally}" if self.tally.messages else "nothing was saved"
         )
         return error
+
+
+def save_batches(saver: LineSaver, batches: Iterator[Lines], lines_max: int) -> Iterator[None]:
+    """Saves batch by batch; yields after each commit.
+
+    Where one full batch comes behind the other, a second process reads from there on.
+    """
+    lines_in_a_row = 0
+    for lines in batches:
+        saver.save(lines)
+        yield
+        lines_in_a_row = lines_in_a_row + len(lines) if len(lines) == lines_max else 0
+        if lines_in_a_row >= _LINES_ALONE and saver.takes_drafts and (os.cpu_count() or 1) > 1:
+            from msgstore.cli.reading_ahead import ReadingAhead
+
+            with ReadingAhead(saver, batches) as ahead:
+                yield from ahead.save()
+            return
 
 
 def parse_lines(

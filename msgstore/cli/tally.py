@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from msgstore.model.draft import Draft, DraftsSaved
+    from msgstore.format.record import Encoded
+    from msgstore.model.draft import DraftsSaved
     from msgstore.model.saved import SaveResult
 
 _STREAMS_MAX = 100_000
@@ -30,14 +31,14 @@ class Tally:
         if len(self._streams) < _STREAMS_MAX:
             self._streams.update([result.stream_id for result in new])
 
-    def add_drafts(self, drafts: "Sequence[Draft]", saved: "DraftsSaved") -> None:
+    def add_encoded(self, encoded: "Sequence[Encoded]", saved: "DraftsSaved") -> None:
         """Counts drafts that were saved, all of them new."""
         self.messages += saved.messages
         if saved.messages:
             self.first_position = self.first_position or saved.first_position
             self.last_position = saved.first_position + saved.messages - 1
         if len(self._streams) < _STREAMS_MAX:
-            self._streams.update([draft[0] for draft in drafts])
+            self._streams.update([stream_id for stream_id, *_ in encoded])
 
     def __str__(self) -> str:
         """`8,577 messages to 1,434 streams, positions 1–8577 (12 duplicates)`."""

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
 
-from msgstore.disk.handles import Handle, handles_max
+from msgstore.disk.handles import TOO_MANY_OPEN, Handle, Handles, handles_max, keeps_folders
 from msgstore.disk.opening import (
     FOLDER_MODE,
     Owner,
@@ -107,8 +107,8 @@ class RealDisk:
     def __init__(self, root: str) -> None:
         self._root = root
         self._prefix = os.path.join(root, "")
-        self._handles: dict[str, Handle] = {}
-        self._folders: dict[str, Handle] = {}  # those at the top: `streams`, `quarantine`
+        self._handles = Handles()
+        self._folders: dict[str, Handle] = {}  # `streams`, `quarantine`; and see `keeps_folders`
         self._lock = Lock()
         self._has_written = False
         self._owner: list[Owner | None] = []  # filled when something is made for the first time
@@ -254,6 +254,8 @@ class RealDisk:
     def _drop_below(self, path: str) -> None:
         """Lets go of a file, or of all in a folder."""
         with self._lock:
+            if self._handles.pop(path, None) is not None:
+                return
             caches: tuple[dict[str, Handle], ...] = (self._handles, self._folders)
             for cache in caches:
                 for name in [n for n in cache if n == path or n.startswith(path + "/")]:
@@ -266,21 +268,21 @@ class RealDisk:
             handle.was_used = True
             return handle
         with self._lock:
-            # Who writes will write to what it reads: one open file then serves for both.
-            handle = self._open_for_both(path) if self._has_written and not writable else None
-            handle = handle or Handle(self._open_file(path, writable), writable)
+            try:
+                handle = self._open_anew(path, writable)
+            except OSError as error:
+                if error.errno not in TOO_MANY_OPEN or len(self._handles) < 2:
+                    raise
+                self._handles.keep(len(self._handles) // 2)
+                handle = self._open_anew(path, writable)
             self._handles[path] = handle
-            self._evict()
+            self._handles.keep(handles_max())
             return handle
 
-    def _evict(self) -> None:
-        """The clock algorithm: the oldest that nobody used since the hand last came by."""
-        while len(self._handles) > handles_max():
-            path, handle = next(iter(self._handles.items()))
-            del self._handles[path]
-            if handle.was_used:
-                handle.was_used = False
-                self._handles[path] = handle
+    def _open_anew(self, path: str, writable: bool) -> Handle:
+        # Who writes will write to what it reads: one open file then serves for both.
+        handle = self._open_for_both(path) if self._has_written and not writable else None
+        return handle or Handle(self._open_file(path, writable), writable)
 
     def _open_for_both(self, path: str) -> Handle | None:
         try:
@@ -309,19 +311,30 @@ class RealDisk:
             self.make_folder("/".join(parts[: depth + 1]))
 
     def _open_plain(self, path: str, flags: int) -> int:
-        parts = path.split("/")
-        if len(parts) == 3 and not flags & os.O_CREAT:
-            top, folder, name = parts
+        parent, _, name = path.rpartition("/")
+        owner = self._owner_of_new() if flags & os.O_CREAT else None
+        if parent.count("/") == 1:
             try:
-                return open_plain_in(folder, name, flags, self._top_folder(top).fd)
+                if keeps_folders():
+                    above = self._kept_folder(parent)
+                    return open_plain(name, flags, above.fd, owner=owner)
+                if not flags & os.O_CREAT:
+                    top, _, folder = parent.partition("/")
+                    return open_plain_in(folder, name, flags, self._top_folder(top).fd)
             except FileNotFoundError as error:
                 error.filename = self._prefix + path
                 raise
             except OSError:
                 pass  # what is wrong, and where, is found out below
-        owner = self._owner_of_new() if flags & os.O_CREAT else None
-        with self._at(path) as (name, above):
-            return open_plain(name, flags, above, owner=owner)
+        with self._at(path) as (name, above_fd):
+            return open_plain(name, flags, above_fd, owner=owner)
+
+    def _kept_folder(self, path: str) -> Handle:
+        """A folder in a folder, opened once: there are at most 256 of them."""
+        handle = self._folders.get(path)
+        if handle is None:
+            handle = self._folders[path] = Handle(self._open_folder(path), False)
+        return handle
 
     def _owner_of_new(self) -> Owner | None:
         if not self._owner:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from functools import cache
 
 _HANDLES_MIN, _HANDLES_MAX = 96, 256
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+_LIMITS_WANTED = (65_536, 10_240)
+_FOR_OTHERS = 1_024
+"""Of the files of a process of its own: for folders, and for what is not the store's."""
 
 
 class Handle:
@@ -26,6 +32,41 @@ class Handle:
         os.close(self.fd)
 
 
+class Handles(dict[str, Handle]):
+    """Open files by their paths, those that were opened last behind."""
+
+    def keep(self, count: int) -> None:
+        """Lets go of all but so many, by the clock algorithm: of the oldest that nobody used since
+        the hand last came by."""
+        while len(self) > count:
+            path, handle = next(iter(self.items()))
+            del self[path]
+            if handle.was_used:
+                handle.was_used = False
+                self[path] = handle
+
+
+_own_process = False
+
+
+def own_the_process() -> None:
+    """Called by a program that does nothing but write to one store: it may have as many files open
+    as the system lets it. Writing to 20,000 streams in turn would else open each again and again.
+    """
+    global _own_process
+    _own_process = True
+    handles_max.cache_clear()
+    with suppress(ImportError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for wanted in _LIMITS_WANTED:  # a kernel may have a limit of its own
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
+
+
 @cache
 def handles_max() -> int:
     """Open files that one store keeps, and folders besides: an eighth of what a process may have."""
@@ -34,6 +75,13 @@ def handles_max() -> int:
     except ImportError:
         return _HANDLES_MIN
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _own_process and soft >= 2 * _FOR_OTHERS:
+        return soft - _FOR_OTHERS
     if soft == resource.RLIM_INFINITY:
         return _HANDLES_MAX
     return max(_HANDLES_MIN, min(_HANDLES_MAX, soft // 8))
+
+
+def keeps_folders() -> bool:
+    """Whether the folders that segments are in stay open too."""
+    return _own_process

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
-from msgstore.engine.encoding import Encoded
 from msgstore.format.catalog import ALIGNMENT, CatalogEntry, encode_catalog_entry
 from msgstore.format.journal import Write
 from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, segment_path
-from msgstore.format.record import SegmentHeader, encode_segment_header, seal_record
+from msgstore.format.record import Encoded, SegmentHeader, encode_segment_header, seal_record
 from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, pack_row, seal_row
 
 

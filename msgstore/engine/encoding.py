@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 from msgstore.format.names import hash64
-from msgstore.format.record import body_of, pack_body
+from msgstore.format.record import Encoded, body_of, pack_body
 from msgstore.format.row import hash32
 from msgstore.model.clock import format_uuid, parse_uuid, uuid7, uuid7s
-from msgstore.model.draft import Draft
+from msgstore.model.draft import Draft, DraftsSaved
 from msgstore.model.errors import MsgStoreError
 from msgstore.model.inference import infer_message_type, stream_kind
 from msgstore.model.message import MessageType
@@ -21,15 +21,15 @@ _IDS_AT_ONCE_MIN = 32
 """Fewer ids are made one by one."""
 
 
-Encoded: TypeAlias = tuple[
-    str,  # stream id
-    bytes,  # the record's body
-    bool,  # whether it is a command
-    int,  # the hash of the type
-    tuple[int, int, int, int],  # of message id, correlation id, request id and causation id
-]
-"""A message that only wants its place, with what its row says of it. A bare tuple, for it is made by
-the hundred thousand."""
+@runtime_checkable
+class DraftStore(Protocol):
+    """A store that takes drafts: encoded by one process, and saved by the same or another one."""
+
+    def encode_drafts(self, drafts: Sequence[Draft]) -> list[Encoded]: ...
+
+    def save_encoded(self, encoded: Sequence[Encoded]) -> DraftsSaved:
+        """Commits them together, in order, as `save_each` commits independent saves."""
+        ...
 
 
 def encode_requests(requests: Sequence[SaveRequest], session_id: str | None) -> list[list[Encoded]]:

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TypeAlias
 
-import msgpack
-
+from msgstore.format.frame import pack_elements
 from msgstore.model.filter import MessageFilter
 from msgstore.model.values import Json
 
@@ -20,7 +19,6 @@ Forms: TypeAlias = tuple[bytes, ...]
 """One of these stands in every record that matches."""
 
 ANYTHING: Forms = (b"",)
-_pack = msgpack.Packer(autoreset=True).pack
 _INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 64) - 1
 
 
@@ -51,7 +49,7 @@ def _end_of_key(path: str) -> bytes:
 def _forms_of(value: Json) -> Forms:
     """All that compares equal to a value that is no list and no map, as it is packed."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return (_pack(value),)
+        return (pack_elements([value]),)
     numbers: list[int | float] = []
     if value == int(value) and _INTEGER_MIN <= value <= _INTEGER_MAX:
         numbers.append(int(value))
@@ -59,7 +57,7 @@ def _forms_of(value: Json) -> Forms:
         numbers.append(float(value))
     if value == 0:
         numbers.append(-0.0)
-    return tuple(map(_pack, numbers))
+    return tuple(pack_elements([number]) for number in numbers)
 
 
 def _texts(value: Json) -> Iterator[str]:

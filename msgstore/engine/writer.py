@@ -20,7 +20,6 @@ from msgstore.engine.commit import (
     build_commit,
 )
 from msgstore.engine.create import create, is_resetting, reset
-from msgstore.engine.encoding import Encoded
 from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
 from msgstore.engine.holding import holding
 from msgstore.engine.identity import Durability
@@ -46,14 +45,13 @@ from msgstore.format.journal import (
     encode_entry,
 )
 from msgstore.format.names import INDEX, JOURNAL, SESSIONS
+from msgstore.format.record import Encoded
 from msgstore.format.row import MESSAGE_ID_WORD, ROW_BYTES, stored_crc
 from msgstore.format.session_log import SessionEvent, encode_session_event
 from msgstore.model.clock import Clock
-from msgstore.model.errors import (
-    MessageTooLarge,
-    OutcomeUnknown,
-    StoreClosed,
-)
+from msgstore.model.errors import MessageTooLarge, OutcomeUnknown, StoreClosed
+from msgstore.model.message import PositionalMessage
+from msgstore.model.saving import Known
 
 _CURSORS_MAX = 65536
 
@@ -184,8 +182,19 @@ class Writer:
         cursor = self._cursor(stream_id)
         return -1 if cursor is None else cursor.revision
 
-    def positions_of_id(self, message_id: str) -> list[int]:
-        """Where a message with this id may stand; the record decides."""
+    def known(self) -> Known:
+        """All of what a plan asks."""
+        return Known(self.revision_of, self._find, self.rows + 1)
+
+    def _find(self, message_id: str) -> PositionalMessage | None:
+        """The message with this id; the runs only say where it may stand."""
+        for position in self._positions_of_id(message_id):
+            stored = self.source.fetch(position)
+            if stored.message.id == message_id:
+                return stored
+        return None
+
+    def _positions_of_id(self, message_id: str) -> list[int]:
         ids = self.source.ids
         ids.forget_behind(self.rows)
         ids.seal_for_writer(self.tail.slot.rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from zlib import crc32
 
 import msgpack
@@ -64,6 +64,17 @@ Body = tuple[
     Any,  # metadata
 ]
 """The elements 7 to 15 of a record, as they are packed."""
+
+
+Encoded: TypeAlias = tuple[
+    str,  # stream id
+    bytes,  # the record's body
+    bool,  # whether it is a command
+    int,  # the hash of the type
+    tuple[int, int, int, int],  # of message id, correlation id, request id and causation id
+]
+"""A message that only wants its place, with what its row says of it. A bare tuple, for it is made by
+the hundred thousand."""
 
 
 def encode_body(message: Message, message_id: str, session_id: str | None) -> bytes:

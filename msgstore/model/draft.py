@@ -1,13 +1,12 @@
 """Drafts: checked messages that have nothing about them to be decided, as tuples.
 
 Of the lines of a large import most only say what to store. For these no Message, no SaveRequest and no
-SaveResult is made: a store that can take drafts (`save_drafts`) stores them as `save_each` would.
+SaveResult is made: a store that can take drafts (`engine/encoding.py`) stores them as `save_each` would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, TypeAlias
 
 from msgstore.model.values import Json
 
@@ -30,12 +29,3 @@ class DraftsSaved(NamedTuple):
 
     first_position: int
     messages: int
-
-
-@runtime_checkable
-class DraftStore(Protocol):
-    """A store that takes drafts."""
-
-    def save_drafts(self, drafts: Sequence[Draft]) -> DraftsSaved:
-        """Commits drafts together, in order, as `save_each` commits independent saves."""
-        ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -305,6 +307,34 @@ def test_how_many_files_stay_open(limit: int, kept: int, monkeypatch: pytest.Mon
     """An eighth of what the process may have open, but 96 at least and 256 at most."""
     monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
     assert handles_max.__wrapped__() == kept
+
+
+def test_where_no_more_files_may_be_opened(disk: RealDisk) -> None:
+    """Some of those that are open are given back: a save does not fail for that."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 40, limits[1]))
+    try:
+        for number in range(100):
+            disk.write(f"streams/{number}/x", 0, b"%d" % number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert [disk.read(f"streams/{n}/x", 0, 9) for n in range(100)] == [
+        b"%d" % n for n in range(100)
+    ]
+
+
+def test_a_program_of_its_own_keeps_more_open() -> None:
+    """The soft limit goes up as far as the hard one lets it, and nearly all of it is for the store."""
+    code = """if True:
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, 5000))
+        from msgstore.disk.handles import handles_max, own_the_process
+        print(handles_max(), own_the_process(), handles_max())
+        print(*resource.getrlimit(resource.RLIMIT_NOFILE))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "96 None 3976\n5000 5000\n"
 
 
 def test_an_open_file_may_leave_the_cache_while_it_is_used(
