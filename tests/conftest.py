@@ -11,9 +11,10 @@ from hypothesis import settings
 settings.register_profile("msgstore", deadline=None)
 settings.load_profile("msgstore")
 
-# The tests may themselves be recorded by `msgstore run`: what they save is none of its messages.
+# The tests may themselves be recorded by `msgstore run`: what they save is none of its messages. And a
+# terminal of theirs has the size that they give it.
 for name in [*os.environ]:
-    if name.startswith("MSGSTORE_") or name == "TRACEPARENT":
+    if name.startswith("MSGSTORE_") or name in ("TRACEPARENT", "COLUMNS", "LINES"):
         del os.environ[name]
 
 # A shell lets what it starts in the background ignore Ctrl-C, and every program that a test starts
