@@ -43,23 +43,35 @@ class ReaderEnded(MsgStoreError):
 
 
 class ReadingAhead:
-    """Saves what a child reads; the batches are its own from the moment that this is entered."""
+    """Saves what a child reads. The batches are the child's from the moment that this is made.
+
+    Raises OSError where the system has no room for another process; nothing has happened then.
+    """
 
     def __init__(self, saver: "LineSaver", batches: "Iterator[Lines]") -> None:
         self._saver = saver
         self._batches = batches
-
-    def __enter__(self) -> Self:
         self._from_child, to_parent = os.pipe()
         no_longer_there, self._life_line = os.pipe()
         _widen(to_parent)
-        self._child = os.fork()
-        if self._child == 0:
-            os.close(self._from_child)
+        # A Ctrl-C that comes just now is the parent's, as every later one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._child = os.fork()
+            if self._child == 0:
+                os.close(self._from_child)
+                os.close(self._life_line)
+                _be_child(no_longer_there, to_parent, lambda send: self._feed(send))
+        except OSError:
             os.close(self._life_line)
-            _be_child(no_longer_there, to_parent, lambda send: self._feed(send))
-        os.close(to_parent)
-        os.close(no_longer_there)
+            os.close(self._from_child)
+            raise
+        finally:
+            os.close(to_parent)
+            os.close(no_longer_there)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -109,7 +121,8 @@ class ReadingAhead:
 def _be_child(life_line: int, to_parent: int, feed: Callable[[Send], None]) -> NoReturn:
     """Feeds the parent until there is no more to read, or no parent."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the parent's affair
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         Thread(target=_end_with_parent, args=(life_line,), daemon=True).start()
         # The parent waits for the disk now and then: meanwhile some batches may be made.
         made: SimpleQueue[bytes] = SimpleQueue()

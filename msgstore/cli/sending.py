@@ -17,6 +17,7 @@ from msgstore.model.saving import SaveRequest
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
+    from msgstore.cli.reading_ahead import ReadingAhead
     from msgstore.format.record import Encoded
     from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
@@ -141,12 +142,29 @@ def save_batches(saver: LineSaver, batches: Iterator[Lines], lines_max: int) -> 
         saver.save(lines)
         yield
         lines_in_a_row = lines_in_a_row + len(lines) if len(lines) == lines_max else 0
-        if lines_in_a_row >= _LINES_ALONE and saver.takes_drafts and (os.cpu_count() or 1) > 1:
-            from msgstore.cli.reading_ahead import ReadingAhead
-
-            with ReadingAhead(saver, batches) as ahead:
+        if lines_in_a_row >= _LINES_ALONE and (ahead := _read_ahead(saver, batches)):
+            with ahead:
                 yield from ahead.save()
             return
+
+
+def _read_ahead(saver: LineSaver, batches: Iterator[Lines]) -> "ReadingAhead | None":
+    """The second process, where it is of use and there is room for it."""
+    if not saver.takes_drafts or _processors() == 1:
+        return None
+    from msgstore.cli.reading_ahead import ReadingAhead
+
+    try:
+        return ReadingAhead(saver, batches)
+    except OSError:
+        return None
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def parse_lines(

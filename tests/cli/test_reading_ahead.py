@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from msgstore import FileMessageStore
 from msgstore.cli.json_input import INPUT_BYTES_MAX
+from msgstore.cli.sending import LineSaver, save_batches
 
 from .harness import Cli, json_lines
 
@@ -191,3 +193,22 @@ def test_what_the_environment_says_is_stamped(cli: Cli) -> None:
     done = stamped("save", "-", stdin=json_lines(*map(line, range(8_000))))
     assert done.code == 0
     assert cli("query", "--correlation-id", "c-1", "--count").out == "8000\n"
+
+
+def test_no_room_for_a_second_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the first one goes on alone, and leaves nothing open."""
+
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    lines = [json_lines(line(n)).encode().rstrip() for n in range(9_000)]
+    batches = iter([lines[start : start + 1_000] for start in range(0, 9_000, 1_000)])
+    with FileMessageStore(tmp_path / "store") as store:
+        saver = LineSaver(store, None)
+        steps = save_batches(saver, batches, 1_000)
+        open_files = []
+        for _ in steps:
+            open_files.append(len(os.listdir("/dev/fd")))
+        assert open_files[3] == open_files[-1]
+    assert numbers(tmp_path / "store") == list(range(9_000))
