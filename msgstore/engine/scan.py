@@ -20,7 +20,6 @@ from msgstore.engine.snapshot import Snapshot
 from msgstore.format.names import segment_path
 from msgstore.format.record import (
     CRC_START,
-    HEAD,
     LOOK,
     LOOK_START,
     RECORD_ELEMENTS,
@@ -176,16 +175,22 @@ class _Chunk:
             at = offset - start
             behind = at + length
             body = buffer[at + CRC_START : behind]
+            try:
+                head = look(buffer, at)
+            except struct.error:  # not so many bytes are there
+                head = None
             if (
-                not 0 <= at <= behind - HEAD.size <= len(buffer) - HEAD.size
-                or look(buffer, at)
-                != (LOOK_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
+                head != (LOOK_START, crc, 0xCE, length, 0xCF, first + ordinal, 0xCF, 0xCE, revision)
                 or crc32(body, RECORD_ELEMENTS) != crc
             ):
                 self._fetch(first + ordinal)
                 continue
-            if needle not in body and not any(other in body for other in others):
-                continue
+            if needle not in body:
+                for other in others:
+                    if other in body:
+                        break
+                else:
+                    continue
             frame = memoryview(buffer)[at:behind]
             try:
                 if wanted.matches_data(record_data(frame)):
