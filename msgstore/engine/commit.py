@@ -11,7 +11,7 @@ from msgstore.format.catalog import ALIGNMENT, CatalogEntry, encode_catalog_entr
 from msgstore.format.journal import Write
 from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, segment_path
 from msgstore.format.record import Encoded, SegmentHeader, encode_segment_header, seal_record
-from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, pack_row, seal_row
+from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, Row, pack_row, seal_row
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -33,6 +33,11 @@ class Totals:
     commands: int = 0
     streams: int = 0
     segment_bytes: int = 0
+
+
+def totals_at(position: int, row: Row) -> Totals:
+    """What the row at `position` says of the store up to it."""
+    return Totals(position, row.time_us, row.commands, row.streams, row.segment_bytes)
 
 
 @dataclass(slots=True, eq=False, repr=False)

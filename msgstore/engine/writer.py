@@ -13,13 +13,9 @@ from typing import NamedTuple, Self
 
 from msgstore.disk.lock import FileLock
 from msgstore.engine.checkpoint import flush_generation, mark_dirty
-from msgstore.engine.commit import (
-    CommitContext,
-    StreamCursor,
-    Totals,
-    build_commit,
-)
+from msgstore.engine.commit import CommitContext, StreamCursor, Totals, build_commit, totals_at
 from msgstore.engine.create import create, is_resetting, reset
+from msgstore.engine.cursors import Cursors
 from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
 from msgstore.engine.holding import holding
 from msgstore.engine.identity import Durability
@@ -46,14 +42,15 @@ from msgstore.format.journal import (
 )
 from msgstore.format.names import INDEX, JOURNAL, SESSIONS
 from msgstore.format.record import Encoded
-from msgstore.format.row import MESSAGE_ID_WORD, ROW_BYTES, stored_crc
+from msgstore.format.row import MESSAGE_ID_WORD, ROW_BYTES, decode_row, stored_crc
 from msgstore.format.session_log import SessionEvent, encode_session_event
 from msgstore.model.clock import Clock
-from msgstore.model.errors import MessageTooLarge, OutcomeUnknown, StoreClosed
+from msgstore.model.errors import CorruptRecord, MessageTooLarge, OutcomeUnknown, StoreClosed
 from msgstore.model.message import PositionalMessage
 from msgstore.model.saving import Known
 
-_CURSORS_MAX = 65536
+_CAUGHT_UP_ROWS_MAX = 256
+"""Of what others saved: so many rows are rather read than what is known is given up."""
 
 
 class WriterSettings(NamedTuple):
@@ -84,7 +81,9 @@ class Writer:
         self._known_at: Tail | None = None
         """Where the journal stood when the next two were right: they are believed nowhere else."""
         self._totals: Totals | None = None
-        self._cursors: dict[str, StreamCursor] = {}
+        self._cursors = Cursors()
+        self._known_crc: int | None = None
+        """Of the last row then, where it is known: it tells whether that is what stands there now."""
         self._source: Source | None = None
 
     # ------------------------------------------------------------ the lock
@@ -120,10 +119,36 @@ class Writer:
         self._tail = None
         tail = enter(self._disk, self._surroundings(), hint)
         if self._known_at != tail:
-            self._cursors.clear()
-            self._totals = None
+            known, self._known_at = self._known_at, None  # an interrupt may come at any moment
+            if known is None or not self._catch_up(known.hint.rows, tail.hint.rows):
+                self._cursors.clear()
+                self._totals = self._known_crc = None
             self._known_at = tail
         self._tail = tail
+
+    def _catch_up(self, known_rows: int, rows: int) -> bool:
+        """Whether what is known holds again: others have saved meanwhile, and their rows say what.
+
+        False where these are too many, or damaged, or not behind the last row that was known: after
+        an I/O error a store may have lost what was saved without a sync.
+        """
+        count = rows - known_rows
+        if self._known_crc is None or not 0 <= count <= _CAUGHT_UP_ROWS_MAX:
+            return False
+        try:
+            window = self.source.index.checked_window(known_rows, count + 1)
+        except CorruptRecord:
+            return False
+        if stored_crc(window) != self._known_crc:
+            return False
+        for position in range(known_rows + 1, rows + 1):
+            row = decode_row(position, window, (position - known_rows) * ROW_BYTES)
+            if row is None:
+                return False
+            self._cursors.pass_by(row)
+            self._totals = totals_at(position, row)
+        self._known_crc = stored_crc(window, count * ROW_BYTES)
+        return True
 
     def _attach(self) -> Source:
         """First use, another boot, or files that somebody has put in the place of those we knew."""
@@ -220,24 +245,13 @@ class Writer:
             if head is None:
                 return None
             cursor = StreamCursor(head.revision, head.row.stream, head.segment, head.end)
-            self._remember({stream_id: cursor})
+            self._cursors.remember({stream_id: cursor})
         return cursor
-
-    def _remember(self, cursors: dict[str, StreamCursor]) -> None:
-        if len(self._cursors) + len(cursors) > _CURSORS_MAX:
-            self._cursors.clear()
-        self._cursors.update(cursors)
 
     def _read_totals(self) -> Totals:
         if self._totals is None:
             rows = self.rows
-            if rows == 0:
-                self._totals = Totals(0)
-            else:
-                row = self.source.index.row(rows)
-                self._totals = Totals(
-                    rows, row.time_us, row.commands, row.streams, row.segment_bytes
-                )
+            self._totals = totals_at(rows, self.source.index.row(rows)) if rows else Totals(0)
         return self._totals
 
     # ------------------------------------------------------------ commits
@@ -265,7 +279,8 @@ class Writer:
         self._known_at = None
         self._write(built.writes, built.rows, catalog_end=built.catalog_end)
         self._totals = built.totals
-        self._remember(built.cursors)
+        self._cursors.remember(built.cursors)
+        self._known_crc = stored_crc(built.writes[-1].data, -ROW_BYTES)
         self._known_at = self._tail
 
     def add_session_event(self, event: SessionEvent) -> None:

@@ -120,6 +120,19 @@ def test_a_save(tmp_path: Path, durability: str, syncs: dict[str, int]) -> None:
     assert cost["bytes written"] < 1_000
 
 
+def test_a_save_behind_that_of_another(tmp_path: Path) -> None:
+    """A read more than one's own: the rows of what the other saved say where streams end."""
+    with (
+        CountedStore(tmp_path / "store") as store,
+        FileMessageStore(tmp_path / "store") as other,
+    ):
+        store.save_message("orders", message(0))
+        for number in range(20):
+            other.save_message("orders" if number % 2 else "others", message(number))
+        cost = store.cost(lambda: store.save_message("orders", message(2)))
+    assert (cost["write"], cost["read"], cost["size"]) == (4, 4, 4)
+
+
 def test_a_batch_costs_one_sync_and_as_many_writes(tmp_path: Path) -> None:
     with CountedStore(tmp_path / "store") as store:
         store.save_message("orders", message(0))

@@ -601,6 +601,16 @@ MUTANTS = (
         "wander/1",
     ),
     Mutant(
+        "what others have saved is passed over in part",
+        "a writer knows where streams end, or asks",
+        _one(
+            "engine/writer.py",
+            "range(known_rows + 1, rows + 1)",
+            "range(known_rows + 2, rows + 1)",
+        ),
+        "wander/1",
+    ),
+    Mutant(
         "ids of discarded messages are remembered",
         "an id is stored once, and a message that was lost can be saved again",
         _one("engine/ids.py", "            if self._tail.last > rows:", "            if False:"),
