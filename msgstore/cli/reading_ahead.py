@@ -52,7 +52,12 @@ class ReadingAhead:
         self._saver = saver
         self._batches = batches
         self._from_child, to_parent = os.pipe()
-        no_longer_there, self._life_line = os.pipe()
+        try:
+            no_longer_there, self._life_line = os.pipe()
+        except OSError:
+            os.close(self._from_child)
+            os.close(to_parent)
+            raise
         _widen(to_parent)
         # A Ctrl-C that comes just now is the parent's, as every later one.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import select
 import signal
@@ -195,13 +196,25 @@ def test_what_the_environment_says_is_stamped(cli: Cli) -> None:
     assert cli("query", "--correlation-id", "c-1", "--count").out == "8000\n"
 
 
-def test_no_room_for_a_second_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refused", ["fork", "second pipe"])
+def test_no_room_for_a_second_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
     """Then the first one goes on alone, and leaves nothing open."""
+    make_pipe, asked = os.pipe, itertools.count(1)
 
     def refuse() -> int:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    monkeypatch.setattr(os, "fork", refuse)
+    def make_every_other_pipe() -> tuple[int, int]:
+        if next(asked) % 2:
+            return make_pipe()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    if refused == "fork":
+        monkeypatch.setattr(os, "fork", refuse)
+    else:
+        monkeypatch.setattr(os, "pipe", make_every_other_pipe)
     lines = [json_lines(line(n)).encode().rstrip() for n in range(9_000)]
     batches = iter([lines[start : start + 1_000] for start in range(0, 9_000, 1_000)])
     with FileMessageStore(tmp_path / "store") as store:

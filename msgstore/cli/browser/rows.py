@@ -58,7 +58,7 @@ class Rows(Widget, can_focus=True):
 
     def records(self) -> Any:
         """A sequence of what is there to be drawn."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of rows has its own
 
     def as_line(self, record: Any) -> Any:
         """A record for the grid, or a Text that goes over all columns."""

@@ -50,7 +50,7 @@ class Desk:
         while (job := self._next()) is not None:
             try:
                 job()
-            except Exception as error:
+            except Exception as error:  # whatever it is, the one that draws must hear of it
                 self._tell(error)
 
     def _next(self) -> Callable[[], None] | None:
@@ -112,7 +112,7 @@ class Follower:
                     return
                 self._note(stored.position, was_reset=stored.position <= position)
                 position = stored.position
-        except Exception as error:
+        except Exception as error:  # as above: else the list would stand still in silence
             if not self._is_over and not isinstance(error, StoreClosed):
                 self._deliver(lambda failure=error: self._fail(failure))  # type: ignore[misc]
 
