@@ -41,7 +41,6 @@ from msgstore.model.arguments import (
     check_timeout,
 )
 from msgstore.model.clock import Clock, format_uuid, new_session_id, system_clock_us
-from msgstore.model.draft import Draft, DraftsSaved
 from msgstore.model.errors import (
     InvalidArgument,
     MsgStoreError,
@@ -55,6 +54,7 @@ from msgstore.model.values import check_text
 
 if TYPE_CHECKING:
     from msgstore.backends.protocol import Group
+    from msgstore.model.draft import Draft, DraftsSaved
     from msgstore.model.filter import MessageFilter
     from msgstore.model.results import SessionInfo, StoreStats, StreamInfo, VerifyReport
     from msgstore.model.saved import SaveResult
@@ -150,6 +150,8 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def save_encoded(self, encoded: Sequence[Encoded]) -> DraftsSaved:
         """Commits what `encode_drafts` made, under the same session."""
+        from msgstore.model.draft import DraftsSaved
+
         self._check_open()
         with self._writer.exclusive() as writer:
             saved = DraftsSaved(writer.rows + 1, len(encoded))

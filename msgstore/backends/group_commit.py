@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
 from threading import RLock
 from typing import NamedTuple
 
@@ -23,18 +22,24 @@ _GROUP_MESSAGES_MAX = 1000
 _GROUP_BYTES_MAX = 1024 * 1024
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Save:
     """What one caller wants on record; `results` or `error` is set once it is decided."""
 
-    requests: Sequence[SaveRequest]
-    encoded: Sequence[Sequence[Encoded]]
-    session_id: str | None
-    independent: bool
-    results: list[SaveResult] | None = None
-    error: MsgStoreError | None = None
-    is_withdrawn: bool = False
-    """Its caller was interrupted before anybody had taken it up."""
+    def __init__(
+        self,
+        requests: Sequence[SaveRequest],
+        encoded: Sequence[Sequence[Encoded]],
+        session_id: str | None,
+        independent: bool,
+    ) -> None:
+        self.requests = requests
+        self.encoded = encoded
+        self.session_id = session_id
+        self.independent = independent
+        self.results: list[SaveResult] | None = None
+        self.error: MsgStoreError | None = None
+        self.is_withdrawn = False
+        """Its caller was interrupted before anybody had taken it up."""
 
     @property
     def is_decided(self) -> bool:

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.create import is_resetting
 from msgstore.engine.failures import unavailable, unreadable
 from msgstore.engine.holding import holding
+from msgstore.engine.marks import is_resetting
 from msgstore.engine.repair import rebuild_index as rebuild
 from msgstore.engine.repair import repair
 from msgstore.format.names import LOCK

@@ -276,7 +276,7 @@ class RealDisk:
                 self._handles.keep(len(self._handles) // 2)
                 handle = self._open_anew(path, writable)
             self._handles[path] = handle
-            self._handles.keep(handles_max())
+            self._handles.keep(handles_max(len(self._handles)))
             return handle
 
     def _open_anew(self, path: str, writable: bool) -> Handle:

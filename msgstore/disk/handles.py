@@ -55,7 +55,7 @@ def own_the_process() -> None:
     """
     global _own_process
     _own_process = True
-    handles_max.cache_clear()
+    allowed.cache_clear()
     with suppress(ImportError):
         import resource
 
@@ -67,8 +67,13 @@ def own_the_process() -> None:
                 return
 
 
+def handles_max(count: int) -> int:
+    """How many of `count` open files a store may keep: few are no question of limits."""
+    return count if count <= _HANDLES_MIN else allowed()
+
+
 @cache
-def handles_max() -> int:
+def allowed() -> int:
     """Open files that one store keeps, and folders besides: an eighth of what a process may have."""
     try:
         import resource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
@@ -13,26 +12,40 @@ from msgstore.format.names import CATALOG, INDEX, SEGMENT_BYTES_ROLL, segment_pa
 from msgstore.format.record import Encoded, SegmentHeader, encode_segment_header, seal_record
 from msgstore.format.row import FLAG_COMMAND, FLAG_SYNCED, ROW_BYTES, Row, pack_row, seal_row
 
+# Plain classes with slots: every process that saves pays for what makes these, and dataclasses write
+# and compile their methods at import.
 
-@dataclass(slots=True, eq=False, repr=False)
+
 class StreamCursor:
     """Where the next record of a stream goes: at `end` of `segment`, with `revision` + 1."""
 
-    revision: int
-    stream: int
-    segment: int
-    end: int
+    __slots__ = ("end", "revision", "segment", "stream")
+
+    def __init__(self, revision: int, stream: int, segment: int, end: int) -> None:
+        self.revision = revision
+        self.stream = stream
+        self.segment = segment
+        self.end = end
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Totals:
     """What the last row of the index says of the whole store."""
 
-    rows: int
-    time_us: int = 0
-    commands: int = 0
-    streams: int = 0
-    segment_bytes: int = 0
+    __slots__ = ("commands", "rows", "segment_bytes", "streams", "time_us")
+
+    def __init__(
+        self,
+        rows: int,
+        time_us: int = 0,
+        commands: int = 0,
+        streams: int = 0,
+        segment_bytes: int = 0,
+    ) -> None:
+        self.rows = rows
+        self.time_us = time_us
+        self.commands = commands
+        self.streams = streams
+        self.segment_bytes = segment_bytes
 
 
 def totals_at(position: int, row: Row) -> Totals:
@@ -40,13 +53,15 @@ def totals_at(position: int, row: Row) -> Totals:
     return Totals(position, row.time_us, row.commands, row.streams, row.segment_bytes)
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Run:
     """Bytes that go one after the other into one segment."""
 
-    path: str
-    offset: int
-    parts: list[bytes] = field(default_factory=list)
+    __slots__ = ("offset", "parts", "path")
+
+    def __init__(self, path: str, offset: int) -> None:
+        self.path = path
+        self.offset = offset
+        self.parts: list[bytes] = []
 
 
 class CommitContext(NamedTuple):

@@ -21,7 +21,6 @@ from msgstore.engine.holding import holding
 from msgstore.engine.log import walk_frames
 from msgstore.engine.records import Located, Records, Stretch
 from msgstore.engine.segments import Segments
-from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.engine.snapshot import Snapshot
 from msgstore.engine.verify import verify
 from msgstore.engine.writer import Writer, WriterSettings
@@ -30,6 +29,7 @@ from msgstore.format.frame import frame_length
 from msgstore.format.journal import Write
 from msgstore.format.names import CATALOG, INDEX, SESSIONS
 from msgstore.format.row import ROW_BYTES, decode_row
+from msgstore.format.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.session_log import decode_session_event
 from msgstore.model.clock import system_clock_us
 from msgstore.model.errors import CorruptRecord, CorruptStore, NotItsBackup, StoreUnavailable

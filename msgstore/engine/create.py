@@ -7,6 +7,8 @@ import os
 from msgstore.disk.files import Disk
 from msgstore.engine.identity import Durability, Identity, encode_identity
 from msgstore.engine.journal import JOURNAL_BYTES_FIRST, make_room
+from msgstore.engine.marks import is_resetting
+from msgstore.engine.place import refuse_lost_identity
 from msgstore.format.catalog import encode_catalog_header
 from msgstore.format.hint import HINT_BYTES
 from msgstore.format.journal import Slot, encode_slot
@@ -75,6 +77,14 @@ def lay_out(disk: Disk, store_uuid: bytes) -> None:
     disk.sync_folder("")
 
 
+def make(disk: Disk, durability: Durability, now_us: int) -> Identity:
+    """A store where there is none, or where one is being emptied. Raises CorruptRecord."""
+    if is_resetting(disk):
+        return reset(disk, durability, now_us)
+    refuse_lost_identity(disk)
+    return create(disk, durability, now_us)
+
+
 def reset(disk: Disk, durability: Durability, now_us: int) -> Identity:
     """Empties a store. Cut off in the middle, it is finished by the next writer (`is_resetting`).
 
@@ -89,7 +99,3 @@ def reset(disk: Disk, durability: Durability, now_us: int) -> Identity:
     disk.remove(RESETTING)
     disk.sync_folder("")
     return identity
-
-
-def is_resetting(disk: Disk) -> bool:
-    return disk.size(RESETTING) >= 0

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.disk.overlay import OverlayDisk
+from msgstore.engine.entering import Surroundings
 from msgstore.engine.identity import new_token
 from msgstore.engine.origin import Origin
 from msgstore.engine.place import check_headers, dependable_boot_id
-from msgstore.engine.recovery import Surroundings, overlay, overlay_beyond
+from msgstore.engine.recovery import overlay, overlay_beyond
 from msgstore.engine.remains import SegmentFile
 from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.engine.survey import Survey

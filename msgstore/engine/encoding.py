@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from zlib import crc32
 
 from msgstore.format.names import hash64
 from msgstore.format.record import Encoded, body_of, pack_body
 from msgstore.format.row import hash32
 from msgstore.model.clock import format_uuid, parse_uuid, uuid7, uuid7s
-from msgstore.model.draft import Draft, DraftsSaved
 from msgstore.model.errors import MsgStoreError
 from msgstore.model.inference import infer_message_type, stream_kind
 from msgstore.model.message import MessageType
 from msgstore.model.saving import NewSave, SaveRequest
+
+if TYPE_CHECKING:
+    from msgstore.model.draft import Draft, DraftsSaved
 
 _COMMAND = MessageType.COMMAND
 _IDS_AT_ONCE_MIN = 32

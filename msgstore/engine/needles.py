@@ -50,13 +50,13 @@ def _forms_of(value: Json) -> Forms:
     """All that compares equal to a value that is no list and no map, as it is packed."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return (pack_elements([value]),)
+    if value == 0:
+        return tuple(map(pack_elements, ([0], [0.0], [-0.0])))
     numbers: list[int | float] = []
     if value == int(value) and _INTEGER_MIN <= value <= _INTEGER_MAX:
         numbers.append(int(value))
     if float(value) == value:
         numbers.append(float(value))
-    if value == 0:
-        numbers.append(-0.0)
     return tuple(pack_elements([number]) for number in numbers)
 
 

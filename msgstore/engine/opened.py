@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgstore.disk.files import Disk
 from msgstore.engine.identity import Identity, decode_identity, new_token, read_identity
+from msgstore.engine.marks import is_swapping
 from msgstore.engine.place import check_headers, dependable_boot_id
 from msgstore.engine.snapshot import Source
-from msgstore.engine.swap import is_swapping, read_swap
 from msgstore.format.hint import Hint
 from msgstore.model.errors import CorruptStore
 
@@ -37,6 +37,10 @@ class OpenedStore:
 
     def _identity_to_be(self) -> Identity | None:
         """Of a store whose store.json is being put in place by a repair."""
+        if not is_swapping(self.disk):
+            return None
+        from msgstore.engine.swap import read_swap
+
         swap = read_swap(self.disk)
         return decode_identity(self.disk.root, swap.store_json) if swap else None
 

@@ -11,12 +11,12 @@ from msgstore.disk.files import Disk
 from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.identity import Identity, check_durability, encode_identity, read_identity
 from msgstore.engine.journal import read_slots
-from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.engine.whole_frames import first_frame
 from msgstore.format.catalog import decode_catalog_header
 from msgstore.format.names import CATALOG, INDEX, SESSIONS, STORE_JSON, STREAMS
 from msgstore.format.record import SegmentHeader, decode_segment_header
 from msgstore.format.row import ROW_BYTES, decode_index_header
+from msgstore.format.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.session_log import decode_sessions_header
 from msgstore.model.clock import to_us
 from msgstore.model.errors import CorruptRecord, InvalidArgument, UnsupportedFormat

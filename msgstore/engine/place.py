@@ -7,14 +7,13 @@ import os
 from msgstore.disk.files import Disk
 from msgstore.disk.machine import boot_id, network_type
 from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
-from msgstore.engine.create import is_unfinished_store
 from msgstore.engine.failures import unavailable
 from msgstore.engine.index import Index
-from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.catalog import decode_catalog_header
 from msgstore.format.frame import frame_length, frame_problem
 from msgstore.format.names import BACKING_UP, CATALOG, INDEX, SESSIONS, STORE_JSON, STREAMS
 from msgstore.format.row import ROW_BYTES
+from msgstore.format.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.session_log import decode_sessions_header
 from msgstore.model.errors import (
     CorruptRecord,
@@ -28,6 +27,8 @@ ALLOW_NETWORK = "MSGSTORE_ALLOW_NETWORK_FS"
 
 def make_place(disk: Disk, may_create: bool) -> None:
     """Sees to it that the folder of a store is there. Raises StoreNotFound, StoreUnavailable."""
+    from msgstore.engine.create import is_unfinished_store
+
     try:
         if disk.size(STORE_JSON) >= 0:
             return

@@ -12,16 +12,13 @@ from contextlib import contextmanager, suppress
 from threading import RLock
 
 from msgstore.disk.lock import FileLock
-from msgstore.disk.overlay import OverlayDisk
-from msgstore.engine.create import is_resetting
 from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity
 from msgstore.engine.journal import read_hint
+from msgstore.engine.marks import is_resetting, is_swapping
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import check_headers, refuse_lost_identity
-from msgstore.engine.recovery import overlay
 from msgstore.engine.snapshot import Snapshot, Source
-from msgstore.engine.swap import is_swapping, read_swap, swapped_view
 from msgstore.format.hint import Hint
 from msgstore.format.names import LOCK
 from msgstore.model.errors import CorruptRecord, ReadOnlyStore, StoreNotFound
@@ -114,6 +111,10 @@ class Reader:
 
         The snapshot stays what this reader sees; a store that others write to is no such case.
         """
+        from msgstore.disk.overlay import OverlayDisk
+        from msgstore.engine.recovery import overlay
+        from msgstore.engine.swap import read_swap, swapped_view
+
         with self._unchanging():
             below = swapped_view(self._disk, read_swap(self._disk))
             above = OverlayDisk(below)

@@ -7,17 +7,16 @@ acknowledged is ever cut away: where the journal and the files disagree about th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
 from msgstore.disk.files import Disk
 from msgstore.engine.checkpoint import flush_files
+from msgstore.engine.entering import Surroundings, entries_beyond, is_believed, own_slot
 from msgstore.engine.index import Index
 from msgstore.engine.journal import (
     Entry,
     Tail,
-    entries_after,
     entries_of_generation,
     first_head,
     next_slot,
@@ -36,7 +35,6 @@ from msgstore.format.journal import (
 )
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
 from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
-from msgstore.format.stored import NUMBER_MAX
 from msgstore.model.errors import CorruptRecord
 
 _LOST_ROWS_MAX = JOURNAL_BYTES_MAX // ROW_BYTES
@@ -44,54 +42,7 @@ _LOST_ROWS_MAX = JOURNAL_BYTES_MAX // ROW_BYTES
 _QUARANTINE_BYTES_MAX = 64 * 1024 * 1024
 
 
-class Surroundings(NamedTuple):
-    """What recovery must know besides the disk."""
-
-    store_uuid: bytes
-    token: int
-    sync: bool
-    """Whether what is applied must be on the disk first (durability `always`)."""
-
-
-def enter(disk: Disk, around: Surroundings, hint: Hint | None) -> Tail:
-    """The fast way in, under the lock: believes the hint if everything bears it out, else recovers.
-
-    `hint` was read under this lock. Costs a constant number of reads on a clean store. Raises
-    CorruptRecord.
-    """
-    slots = read_slots(disk)
-    if hint is None or not _is_believed(hint, around.token, slots):
-        return recover(disk, around)
-    tail = Tail(_own(slots[-1], around.store_uuid), hint)
-    entries = _entries_beyond(disk, tail)
-    if not entries and disk.size(INDEX) == (hint.rows + 1) * ROW_BYTES:
-        return tail
-    return _apply_beyond(disk, around, tail, entries)
-
-
-def _is_believed(hint: Hint, token: int, slots: Sequence[Slot]) -> bool:
-    if hint.token != token or hint.sequence > NUMBER_MAX or hint.is_dirty or not slots:
-        return False
-    return slots[-1].generation == hint.generation
-
-
-def _entries_beyond(disk: Disk, tail: Tail) -> list[Entry]:
-    """What was put on record behind the hint."""
-    hint = tail.hint
-    return list(
-        entries_after(disk, tail.slot, hint.journal_end, hint.sequence, hint.entry_crc, hint.rows)
-    )
-
-
-def _own(slot: Slot, store_uuid: bytes) -> Slot:
-    if slot.store_uuid != store_uuid:
-        raise CorruptRecord(JOURNAL, slot.offset, "the journal belongs to another store")
-    if max(slot.generation, slot.rows, slot.sequence) > NUMBER_MAX:
-        raise CorruptRecord(JOURNAL, slot.offset, "a number in the header is one no store reaches")
-    return slot
-
-
-def _apply_beyond(disk: Disk, around: Surroundings, tail: Tail, entries: list[Entry]) -> Tail:
+def apply_beyond(disk: Disk, around: Surroundings, tail: Tail, entries: list[Entry]) -> Tail:
     """Same boot: the last writer ended between its journal entry and the hint (rule R9).
 
     The entries are written again before they are synced: after an I/O error a page can be clean
@@ -104,7 +55,7 @@ def _apply_beyond(disk: Disk, around: Surroundings, tail: Tail, entries: list[En
             disk.write(JOURNAL, entry.offset, entry.raw)
         disk.sync(JOURNAL)
         synced_end = entries[-1].end
-    ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
+    ends = _Ends(hint.rows, hint.sessions_end, hint.catalog_end)
     ends.extend(entries)
     _replay(disk, entries, ends)
     after = ends.hint(around.token, tail.slot, entries, hint, synced_end)
@@ -142,10 +93,10 @@ def overlay_beyond(disk: Disk, around: Surroundings) -> tuple[int, int, int] | N
     What no entry accounts for is only cut where there is an entry to carry out.
     """
     slots, hint = read_slots(disk), read_hint(disk)
-    if hint is None or not _is_believed(hint, around.token, slots):
+    if hint is None or not is_believed(hint, around.token, slots):
         return None
-    entries = _entries_beyond(disk, Tail(_own(slots[-1], around.store_uuid), hint))
-    ends = _Ends.of(hint.rows, hint.sessions_end, hint.catalog_end)
+    entries = entries_beyond(disk, Tail(own_slot(slots[-1], around.store_uuid), hint))
+    ends = _Ends(hint.rows, hint.sessions_end, hint.catalog_end)
     ends.extend(entries)
     if entries:
         _replay(disk, entries, ends, quarantine=False)
@@ -210,9 +161,9 @@ def _chain(disk: Disk, store_uuid: bytes) -> tuple[Slot, list[Entry], _Ends]:
     slots = read_slots(disk)
     if not slots:
         raise CorruptRecord(JOURNAL, 0, "the journal has no valid header")
-    slot = _own(slots[-1], store_uuid)
+    slot = own_slot(slots[-1], store_uuid)
     entries = list(entries_of_generation(disk, slot))
-    ends = _Ends.of(slot.rows, slot.sessions_end, slot.catalog_end)
+    ends = _Ends(slot.rows, slot.sessions_end, slot.catalog_end)
     ends.extend(entries)
     return slot, entries, ends
 
@@ -287,16 +238,12 @@ def _refuse_lost_rows(disk: Disk, rows: int) -> None:
 # ---------------------------------------------------------------- carrying it out
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Ends:
     """Where each file ends once the entries are applied."""
 
-    rows: int
-    sizes: dict[str, int]
-
-    @classmethod
-    def of(cls, rows: int, sessions_end: int, catalog_end: int) -> _Ends:
-        return cls(rows, {SESSIONS: sessions_end, CATALOG: catalog_end})
+    def __init__(self, rows: int, sessions_end: int, catalog_end: int) -> None:
+        self.rows = rows
+        self.sizes = {SESSIONS: sessions_end, CATALOG: catalog_end}
 
     def extend(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

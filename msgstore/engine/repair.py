@@ -14,6 +14,7 @@ from msgstore.disk.overlay import OverlayDisk
 from msgstore.engine.diagnosis import diagnose, unsound_files
 from msgstore.engine.identity import Identity, decode_identity
 from msgstore.engine.marking import first_time, make_markers
+from msgstore.engine.marks import is_swapping
 from msgstore.engine.origin import Origin, find_origin
 from msgstore.engine.place import check_headers
 from msgstore.engine.placing import Lost, lost_runs, place_lost
@@ -24,7 +25,6 @@ from msgstore.engine.snapshot import Snapshot, Source
 from msgstore.engine.survey import Survey
 from msgstore.engine.swap import (
     finish_swap,
-    is_swapping,
     next_quarantine,
     read_swap,
     swap,

@@ -10,13 +10,11 @@ from msgstore.engine.log import FRAME_BYTES_MAX, as_damage, walk_frames
 from msgstore.format.frame import frame_problem, last_frame_length
 from msgstore.format.names import SESSIONS
 from msgstore.format.session_log import (
+    HEADER_BYTES,
     SessionEvent,
     decode_session_event,
-    encode_sessions_header,
 )
 from msgstore.model.errors import CorruptRecord, SessionEnded, SessionNotFound
-
-HEADER_BYTES = len(encode_sessions_header(bytes(16)))
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import chain
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,20 +14,20 @@ from msgstore.engine.catalog import Catalog
 from msgstore.engine.ends import StreamEnds
 from msgstore.engine.failures import unreadable
 from msgstore.engine.identity import Identity, read_identity
-from msgstore.engine.ids import Ids
 from msgstore.engine.index import Index
 from msgstore.engine.journal import read_hint
-from msgstore.engine.records import Records
+from msgstore.engine.marks import is_swapping
 from msgstore.engine.segments import Segments
-from msgstore.engine.session_log import SessionLog, last_event
-from msgstore.engine.stream_reading import StreamReading, lost
-from msgstore.engine.swap import is_swapping
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, LOCK, SESSIONS, STORE_JSON
+from msgstore.format.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.model.clock import to_datetime
 from msgstore.model.errors import CorruptRecord, StoreUnavailable
 from msgstore.model.message import PositionalMessage
 
 if TYPE_CHECKING:
+    from msgstore.engine.ids import Ids
+    from msgstore.engine.records import Records
+    from msgstore.engine.session_log import SessionLog
     from msgstore.model.results import StoreStats, StreamInfo
 
 
@@ -43,16 +44,32 @@ class Source:
         self.index = Index(disk)
         self.catalog = Catalog(disk)
         self.ends = StreamEnds(disk, self.index, self.catalog, identity.store_uuid)
-        self.ids = Ids(disk, self.index, identity.store_uuid)
         self.segments = Segments(disk, self.index, self.ends, identity.store_uuid)
-        self.records = Records(disk, self.catalog)
-        self._sessions = SessionLog(disk)
+        self._sessions: SessionLog | None = None
         self._journal = disk.identity(JOURNAL)
         self._lock = RLock()
+
+    # A plain save needs none of these: they are loaded with the first question that does.
+
+    @cached_property
+    def ids(self) -> Ids:
+        from msgstore.engine.ids import Ids
+
+        return Ids(self.disk, self.index, self.identity.store_uuid)
+
+    @cached_property
+    def records(self) -> Records:
+        from msgstore.engine.records import Records
+
+        return Records(self.disk, self.catalog)
 
     def sessions(self, end: int) -> SessionLog:
         """The sessions that the log tells of up to `end`, or later ones too."""
         with self._lock:
+            if self._sessions is None:
+                from msgstore.engine.session_log import SessionLog
+
+                self._sessions = SessionLog(self.disk)
             self._sessions.refresh(end)
             return self._sessions
 
@@ -134,6 +151,8 @@ class Snapshot(NamedTuple):
     def _stream_batches(
         self, stream_id: str, first: int, last: int | None, backwards: bool
     ) -> Iterator[list[PositionalMessage]]:
+        from msgstore.engine.stream_reading import StreamReading
+
         source = self.source
         with source.reading():
             head = source.segments.head(stream_id, self.rows)
@@ -162,6 +181,8 @@ class Snapshot(NamedTuple):
         head = self.source.segments.head(stream_id, self.rows)
         created = self.source.index.row(first_position)
         if head is None or created.revision != 0:
+            from msgstore.engine.stream_reading import lost
+
             raise lost(stream_id, 0)
         return StreamInfo(
             stream_id,
@@ -179,6 +200,7 @@ class Snapshot(NamedTuple):
             return self._stats()
 
     def _stats(self) -> StoreStats:
+        from msgstore.engine.session_log import last_event
         from msgstore.model.results import StoreStats
 
         index = self.source.index
@@ -202,6 +224,10 @@ class Snapshot(NamedTuple):
 
     def active_session(self) -> str | None:
         """The store's active session: one look at the end of the log."""
+        if self.sessions_end <= SESSIONS_HEADER_BYTES:
+            return None
+        from msgstore.engine.session_log import last_event
+
         with self.source.reading():
             event = last_event(self.source.disk, self.sessions_end)
             return event.active_id if event else None

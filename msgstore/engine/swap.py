@@ -48,10 +48,6 @@ def read_swap(disk: Disk) -> Swap | None:
     return found
 
 
-def is_swapping(disk: Disk) -> bool:
-    return disk.size(REPAIRING) >= 0
-
-
 def swapped_view(disk: Disk, wanted: Swap | None) -> Disk:
     """The disk as it will be when the swap is done; `disk` itself where there is none."""
     if wanted is None:

@@ -13,7 +13,6 @@ from msgstore.disk.files import Disk
 from msgstore.engine.catalog import HEADER_BYTES as CATALOG_HEADER_BYTES
 from msgstore.engine.log import walk_frames
 from msgstore.engine.segments import RECORD_BYTES_MAX
-from msgstore.engine.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.catalog import (
     ALIGNMENT,
     CatalogEntry,
@@ -23,6 +22,7 @@ from msgstore.format.catalog import (
 from msgstore.format.frame import FRAME_BYTES_MIN, HEAD, frame_length, frame_problem
 from msgstore.format.journal import Write
 from msgstore.format.names import CATALOG, SESSIONS
+from msgstore.format.session_log import HEADER_BYTES as SESSIONS_HEADER_BYTES
 from msgstore.format.session_log import (
     SessionEvent,
     decode_session_event,

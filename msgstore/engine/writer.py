@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from msgstore.disk.lock import FileLock
 from msgstore.engine.checkpoint import flush_generation, mark_dirty
 from msgstore.engine.commit import CommitContext, StreamCursor, Totals, build_commit, totals_at
-from msgstore.engine.create import create, is_resetting, reset
 from msgstore.engine.cursors import Cursors
+from msgstore.engine.entering import Surroundings, enter
 from msgstore.engine.failures import NO_ROOM, unavailable, words_and_file
 from msgstore.engine.holding import holding
 from msgstore.engine.identity import Durability
@@ -26,12 +26,10 @@ from msgstore.engine.journal import (
     read_hint,
     write_hint,
 )
+from msgstore.engine.marks import is_resetting, is_swapping
 from msgstore.engine.opened import OpenedStore
-from msgstore.engine.place import make_place, refuse_lost_identity
-from msgstore.engine.recovery import Surroundings, begin_generation, enter
-from msgstore.engine.session_log import SessionLog
+from msgstore.engine.place import make_place
 from msgstore.engine.snapshot import Snapshot, Source
-from msgstore.engine.swap import finish_swap, is_swapping
 from msgstore.format.hint import Hint
 from msgstore.format.journal import (
     ENTRIES_START,
@@ -48,6 +46,9 @@ from msgstore.model.clock import Clock
 from msgstore.model.errors import CorruptRecord, MessageTooLarge, OutcomeUnknown, StoreClosed
 from msgstore.model.message import PositionalMessage
 from msgstore.model.saving import Known
+
+if TYPE_CHECKING:
+    from msgstore.engine.session_log import SessionLog
 
 _CAUGHT_UP_ROWS_MAX = 256
 """Of what others saved: so many rows are rather read than what is known is given up."""
@@ -154,17 +155,20 @@ class Writer:
         """First use, another boot, or files that somebody has put in the place of those we knew."""
         clock, wanted = self._settings.clock, self._settings.durability or "always"
         if is_swapping(self._disk):
+            from msgstore.engine.swap import finish_swap
+
             finish_swap(self._disk)
         identity = self._opened.find()
-        if is_resetting(self._disk):
-            identity = reset(self._disk, wanted, clock())
-        elif identity is None:
-            refuse_lost_identity(self._disk)
-            identity = create(self._disk, wanted, clock())
+        if identity is None or is_resetting(self._disk):
+            from msgstore.engine.create import make
+
+            identity = make(self._disk, wanted, clock())
         return self._opened.attach(identity)
 
     def reset(self) -> None:
         """Empties the store."""
+        from msgstore.engine.create import reset
+
         try:
             reset(self._disk, self.durability, self._settings.clock())
             self._opened.source = None
@@ -320,6 +324,8 @@ class Writer:
         tail = self.tail
         if not at_once and tail.hint.journal_end - ENTRIES_START < JOURNAL_BYTES_CHECKPOINT:
             return
+        from msgstore.engine.recovery import begin_generation
+
         try:
             mark_dirty(self._disk, tail)
             flush_generation(self._disk, tail)

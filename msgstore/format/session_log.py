@@ -29,6 +29,9 @@ def encode_sessions_header(store_uuid: bytes) -> bytes:
     return encode_frame([SESSIONS_KIND, FORMAT_VERSION, store_uuid])
 
 
+HEADER_BYTES = len(encode_sessions_header(bytes(16)))
+
+
 def decode_sessions_header(frame: bytes | memoryview) -> bytes | None:
     """The store's uuid, or None if the frame is no session log header of this version."""
     return header_uuid(frame, SESSIONS_KIND)

@@ -11,13 +11,14 @@ import pytest
 from workbench import keepers, open_writer, save, small_journal, workload
 
 from msgstore.disk.overlay import OverlayDisk
+from msgstore.engine.marks import is_swapping
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.query import select
 from msgstore.engine.reader import Reader
 from msgstore.engine.recovery import overlay
 from msgstore.engine.repair import rebuild_index, repair
 from msgstore.engine.snapshot import Snapshot, Source
-from msgstore.engine.swap import is_swapping, read_swap, swapped_view
+from msgstore.engine.swap import read_swap, swapped_view
 from msgstore.engine.verify import verify
 from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.names import LOCK

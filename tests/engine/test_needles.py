@@ -78,6 +78,8 @@ def test_what_matches_holds_the_needle(data: Any, draw: st.DataObject, by_where:
 
 @given(NUMBERS, NUMBERS)
 @example(0, -0.0)
+@example(0.0, -0.0)
+@example(-0.0, 0)
 @example(1 << 53, float(1 << 53))
 @example((1 << 53) + 1, float(1 << 53))
 def test_equal_numbers_find_each_other(stored: float, sought: float) -> None:

@@ -223,14 +223,14 @@ MUTANTS = (
     Mutant(
         "dirty is not looked at",
         "R5: the hint is believed only if it is clean",
-        _one("engine/recovery.py", " or hint.is_dirty or not slots:", " or not slots:"),
+        _one("engine/entering.py", " or hint.is_dirty or not slots:", " or not slots:"),
         "refuse/os/r",
     ),
     Mutant(
         "another boot is not noticed",
         "R5, R13: the token ties the hint to the boot",
         (
-            Change("engine/recovery.py", "    if hint.token != token or hint", "    if hint"),
+            Change("engine/entering.py", "    if hint.token != token or hint", "    if hint"),
             Change(
                 "engine/opened.py",
                 "if source and hint and hint.token == source.token else",
@@ -242,7 +242,7 @@ MUTANTS = (
         "no look beyond the journal's end",
         "R5: no entry follows the end that the hint tells",
         _one(
-            "engine/recovery.py",
+            "engine/entering.py",
             "    if not entries and disk.size(INDEX)",
             "    entries = []\n    if disk.size(INDEX)",
         ),
