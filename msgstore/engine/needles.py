@@ -51,7 +51,7 @@ def _forms_of(value: Json) -> Forms:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return (pack_elements([value]),)
     if value == 0:
-        return tuple(map(pack_elements, ([0], [0.0], [-0.0])))
+        return tuple(pack_elements([zero]) for zero in (0, 0.0, -0.0))
     numbers: list[int | float] = []
     if value == int(value) and _INTEGER_MIN <= value <= _INTEGER_MAX:
         numbers.append(int(value))

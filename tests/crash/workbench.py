@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from msgstore.engine import create, journal, writer
+from msgstore.engine import create, journal, recorder
 from msgstore.engine.encoding import encode_requests, messages_of
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.query import select
@@ -33,7 +33,7 @@ _ticks = itertools.count(1_700_000_000_000_000)
 def small_journal() -> Iterator[None]:
     """Checkpoints after a few commits instead of thousands."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (writer, journal):
+        for module in (recorder, journal):
             patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", CHECKPOINT_BYTES)
         for module in (journal, create):
             patch.setattr(module, "JOURNAL_BYTES_FIRST", 16384)

@@ -22,7 +22,7 @@ from laboratory.bench import CHANCE, LaboratoryStore
 
 from damage.disk import Files, MemoryDisk
 from msgstore import FileMessageStore, Message
-from msgstore.engine import journal, opened, writer
+from msgstore.engine import journal, opened, recorder
 from msgstore.engine.identity import new_token, read_identity
 from msgstore.format.hint import HINT_BYTES, decode_hint, encode_hint
 from msgstore.format.journal import ENTRIES_START, ENTRY_ALIGNMENT, decode_entry_head
@@ -69,7 +69,7 @@ def standing_still(name: str) -> Iterator[None]:
         patch.setattr(clock, "_last_ms", 0)
         patch.setattr(clock, "_last_counter", 0)
         patch.setattr(logging.getLogger("msgstore"), "disabled", True)
-        for module in (journal, writer):  # a LaboratoryStore sets its own
+        for module in (journal, recorder):  # a LaboratoryStore sets its own
             patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", _MARK)
         yield
 

@@ -20,7 +20,7 @@ from msgstore import (
     WrongExpectedRevision,
 )
 from msgstore.disk.files import RealDisk
-from msgstore.engine import journal, writer
+from msgstore.engine import journal, recorder
 from msgstore.engine.index import Index
 
 
@@ -266,7 +266,7 @@ def test_two_versions_with_other_checkpoints(
             store.save_message("a", Message("A", {"n": number}), expected_revision=number - 1)
     if hint == "none":
         (tmp_path / "store" / "write.lock").write_bytes(bytes(136))  # as after another boot
-    for module in (writer, journal):
+    for module in (recorder, journal):
         monkeypatch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", 8192)
     with FileMessageStore(tmp_path / "store") as store:
         store.save_message("a", Message("A", {"n": 50}), expected_revision=49)

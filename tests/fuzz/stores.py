@@ -20,7 +20,7 @@ from fuzz.memory_disk import MemoryDisk
 from fuzz.sealing import seal_frames, seal_hint, seal_index, seal_journal
 from fuzz.target import target
 from msgstore import CorruptRecord, Message, MessageFilter, MsgStoreError
-from msgstore.engine import commit, create, diagnosis, journal, opened, segments, writer
+from msgstore.engine import commit, create, diagnosis, journal, opened, recorder, segments
 from msgstore.engine.dumping import Dumper
 from msgstore.engine.identity import Identity, decode_identity, encode_identity
 from msgstore.engine.repair import rebuild_index, repair
@@ -53,7 +53,7 @@ logging.getLogger("msgstore").addHandler(logging.NullHandler())
 def small_stores() -> Iterator[None]:
     """Journals of some kilobytes, segments of some records; time and chance as in the laboratory."""
     changes = [
-        *((module, "JOURNAL_BYTES_CHECKPOINT", 9216) for module in (writer, journal)),
+        *((module, "JOURNAL_BYTES_CHECKPOINT", 9216) for module in (recorder, journal)),
         *((module, "JOURNAL_BYTES_FIRST", 9216) for module in (journal, create)),
         *((module, "SEGMENT_BYTES_ROLL", 400) for module in (commit, segments)),
         *((module, "dependable_boot_id", lambda root: "boot") for module in (opened, diagnosis)),

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 from msgstore import FileMessageStore, Message
 from msgstore.disk.files import RealDisk
+from msgstore.engine import create, recovery, swap  # writers load them late: see `everywhere`
 from msgstore.model import clock
 
 
@@ -83,7 +84,11 @@ class Recipe:
 
 @contextmanager
 def everywhere(name: str, value: object | None) -> Iterator[None]:
-    """Has a name stand for another value in every module of msgstore that knows it; None: as it is."""
+    """Has a name stand for another value in every module of msgstore that knows it; None: as it is.
+
+    What is loaded within the block would keep the other value for ever.
+    """
+    assert {create, recovery, swap} <= set(sys.modules.values())
     with ExitStack() as stack:
         for module in list(sys.modules.values()) if value is not None else ():
             if module.__name__.startswith("msgstore.") and name in vars(module):

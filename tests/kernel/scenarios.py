@@ -26,7 +26,7 @@ from msgstore import (
 )
 from msgstore.cli.app import run
 from msgstore.disk.files import RealDisk
-from msgstore.engine import create, journal, writer
+from msgstore.engine import create, journal, recorder
 from msgstore.format.hint import LOCK_FILE_BYTES
 from msgstore.format.journal import ENTRIES_START
 
@@ -98,7 +98,7 @@ def base(path: Path, report: Report) -> None:
 
 def small_journal() -> None:
     """Checkpoints after a few commits; for the rest of this process, which is short."""
-    for module in (writer, journal):
+    for module in (recorder, journal):
         module.JOURNAL_BYTES_CHECKPOINT = SMALL_JOURNAL_BYTES  # type: ignore[attr-defined]
     for module in (journal, create):
         module.JOURNAL_BYTES_FIRST = 16384  # type: ignore[attr-defined]

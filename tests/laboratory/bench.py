@@ -21,9 +21,9 @@ from msgstore.engine import (
     ids,
     journal,
     opened,
+    recorder,
     runs,
     segments,
-    writer,
 )
 from msgstore.engine.identity import Durability
 from msgstore.format.names import LOCK
@@ -110,7 +110,7 @@ class LaboratoryStore(FileMessageStore):
 
     def use_mark(self) -> None:
         """From now on the engine's mark is that of this store."""
-        for module in (writer, journal):
+        for module in (recorder, journal):
             module.JOURNAL_BYTES_CHECKPOINT = self._checkpoint_bytes
 
     def _sync_soon(self) -> None:
@@ -137,7 +137,7 @@ class _Lock(CrashingLock):
 def laboratory() -> Iterator[None]:
     """Inside it stores are small, and everything that happens happens again in the next run."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (writer, journal):
+        for module in (recorder, journal):
             patch.setattr(module, "JOURNAL_BYTES_CHECKPOINT", CHECKPOINT_BYTES)
         patch.setattr(journal, "GENERATION_BYTES_MAX", CHECKPOINT_BYTES_MAX)
         for module in (journal, create):
@@ -161,7 +161,7 @@ def laboratory() -> Iterator[None]:
 def full_journal() -> Iterator[None]:
     """The next save finds the journal's generation grown enough, and ends it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "ENTRIES_START", -1 << 40)
+        patch.setattr(recorder, "ENTRIES_START", -1 << 40)
         yield
 
 

@@ -122,7 +122,7 @@ MUTANTS = (
         "rows before segments",
         "readers see whole commits: a row's record is there",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            for write in writes:\n                self._disk.write(write.path",
             "            for write in reversed(writes):\n                self._disk.write(write.path",
         ),
@@ -131,7 +131,7 @@ MUTANTS = (
         "acknowledged before the sync",
         "the commit is the sync of the entry",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            if self._syncs:\n                self._sync_journal()\n",
             "",
         ),
@@ -164,7 +164,7 @@ MUTANTS = (
         "slot before the files",
         "R7: the slot is written when the files are on the disk",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            flush_generation(self._disk, tail)\n",
             "            begin_generation(self._disk, tail, stored_crc(self._disk.read(INDEX,"
             " tail.hint.rows * ROW_BYTES, ROW_BYTES)), self.source.identity.store_uuid)\n"
@@ -204,7 +204,7 @@ MUTANTS = (
         "no dirty mark at a checkpoint",
         "R7: on an error the hint stays dirty",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            mark_dirty(self._disk, tail)\n            flush",
             "            flush",
         ),
@@ -214,7 +214,7 @@ MUTANTS = (
         "no dirty mark before a sync of older entries",
         "R7, R9: what a failed sync lost is written again",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "        if has_unsynced:\n            # A failed",
             "        if False:\n            # A failed",
         ),
@@ -301,7 +301,7 @@ MUTANTS = (
         "hint before rows",
         "the hint is written last",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "        before = self.tail.hint\n        try:\n            for write in writes:\n",
             "        before = self.tail.hint\n        write_hint(self._disk, after)\n"
             "        try:\n            for write in writes:\n",
@@ -357,7 +357,7 @@ MUTANTS = (
         "strike-out not synced",
         "R15: what was refused does not come back",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "bytes(ENTRY_HEAD_BYTES))\n            self._sync_journal()\n",
             "bytes(ENTRY_HEAD_BYTES))\n",
         ),
@@ -367,7 +367,7 @@ MUTANTS = (
         "no strike-out",
         "R15: what was refused does not come back",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            self._disk.write(JOURNAL, hint.journal_end, bytes(ENTRY_HEAD_BYTES))\n"
             "            self._sync_journal()\n",
             "",
@@ -378,7 +378,7 @@ MUTANTS = (
         "taken back although visible",
         "R16: what readers saw stays",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            if not self._may_be_visible(before.rows):\n"
             "                self._take_back(writes, error)\n"
             "            self._stands_or_not(error)\n            raise\n"
@@ -395,7 +395,7 @@ MUTANTS = (
         "goes on after a failed sync",
         "nothing is known after a failed sync",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             '                self._fail("a sync failed; the store must be opened again")\n            raise\n',  # noqa: E501
             "                pass\n",
         ),
@@ -405,7 +405,7 @@ MUTANTS = (
         "a new file's first bytes are not in the journal",
         "R4: an entry holds all that it creates",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            writes=writes,\n        )\n        journal_end",
             "            writes=[w for w in writes if w.offset],\n        )\n        journal_end",
         ),
@@ -414,7 +414,7 @@ MUTANTS = (
         "the catalog is not in the journal",
         "R4: an entry names every file it changes",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            writes=writes,\n        )\n        journal_end",
             "            writes=[w for w in writes if w.path != 'catalog'],\n        )\n"
             "        journal_end",
@@ -534,7 +534,7 @@ MUTANTS = (
         "entries do not say how far the journal was synced",
         "R2, R11: `durable_upto` tells a hole from an end",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "            durable_upto=hint.synced_end,\n",
             "            durable_upto=0,\n",
         ),
@@ -564,7 +564,7 @@ MUTANTS = (
         "the hint says that all is synced",
         "R12: with `os` entries may be lost",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "journal_end if self._syncs else hint.synced_end,",
             "journal_end,",
         ),
@@ -584,7 +584,7 @@ MUTANTS = (
         "what a failed commit left is not cut",
         "a commit ends the files where its own bytes end",
         _one(
-            "engine/writer.py",
+            "engine/recorder.py",
             "        if self._disk.size(path) > end:\n            self._disk.truncate",
             "        if False:\n            self._disk.truncate",
         ),
