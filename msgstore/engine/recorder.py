@@ -196,10 +196,15 @@ class Recorder:
         """
         hint = self.tail.hint
         try:
+            # Until the disk has it that the entry is void, nobody may believe the hint: what was
+            # struck out in memory alone is there again after a power loss. Where the mark cannot
+            # be made the entry is left, and stands.
+            mark_dirty(self._disk, self.tail)
             self._disk.write(JOURNAL, hint.journal_end, bytes(ENTRY_HEAD_BYTES))
             self._sync_journal()
             for write in writes:
                 self._cut(write.path, write.offset)
+            write_hint(self._disk, self.tail.hint)
         except OSError:
             self._stands_or_not(error)
         if isinstance(error, OSError):

@@ -375,6 +375,16 @@ MUTANTS = (
         "refuse/always/s",
     ),
     Mutant(
+        "struck out without a mark",
+        "R15: what the next writer finds is what a power loss leaves",
+        _one(
+            "engine/recorder.py",
+            "            mark_dirty(self._disk, self.tail)\n            self._disk.write(JOURNAL",
+            "            self._disk.write(JOURNAL",
+        ),
+        "wander/9",
+    ),
+    Mutant(
         "taken back although visible",
         "R16: what readers saw stays",
         _one(

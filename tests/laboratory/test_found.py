@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
+
 from laboratory.actions import begun, continued
 from laboratory.bench import CHANCE, LaboratoryStore, full_journal, laboratory
-from laboratory.claims import Claims
-from msgstore.testing.crashing_disk import Piece
+from laboratory.claims import Claims, look
+from msgstore import OutcomeUnknown
+from msgstore.format.names import CATALOG, JOURNAL, LOCK
+from msgstore.testing.crashing_disk import Fault, Operation, Piece, keep_nothing
 
 
 def test_a_segment_of_no_commit_outlives_the_one_before_it() -> None:
@@ -30,3 +36,33 @@ def test_a_segment_of_no_commit_outlives_the_one_before_it() -> None:
         info = LaboratoryStore(disk, "os").get_stream_info("a")
     assert info is not None
     assert info.revision == 2
+
+
+def test_what_the_next_writer_found_outlives_a_power_loss() -> None:
+    """A save fails behind its commit point, its entry is struck out, and the disk refuses to sync that.
+
+    Whoever comes next finds it standing or not, and decides by that: it must stay so.
+    """
+    has_failed = False
+
+    def refuses(operation: Operation) -> Fault | None:
+        nonlocal has_failed
+        what = (operation.kind, operation.path)
+        has_failed = has_failed or what == ("write", CATALOG)
+        late = (("write", CATALOG), ("sync", JOURNAL), ("write", LOCK))
+        return Fault(errno.EIO) if has_failed and what in late else None
+
+    with laboratory():
+        world = continued(begun("always"))
+        world.disk.fault = refuses
+        with pytest.raises(OutcomeUnknown):
+            world.save("new", 10)
+        world.disk.fault = None
+        CHANCE.restart(50)
+        next_one = LaboratoryStore(world.disk, "always")
+        next_one.enter()
+        found = look(next_one)
+        CHANCE.restart(60)
+        later = look(LaboratoryStore(world.disk.power_loss(keep_nothing), "always"))
+    assert found in (world.states[-1], world.under_way)
+    assert later == found
