@@ -148,7 +148,7 @@ class Segments:
                 tail = self._disk.read(path, tail_start, end - tail_start)
             frame = memoryview(tail)[start - tail_start : end - tail_start]
             head = None if frame_problem(frame) else decode_head(frame)
-            if head is None:
+            if head is None or head.length != length:
                 break
             if head.position <= rows:
                 row = self.row_pointing_at(segment, start, head)

@@ -181,3 +181,22 @@ def test_a_stream_tells_damage(damaged: Path, direction: str) -> None:
         assert found == list(range(row.revision))
     else:
         assert found == list(range(last.revision, row.revision, -1))
+
+
+def test_what_a_lost_save_left_behind_a_stream(tmp_path: Path) -> None:
+    """A power loss may bring back bytes that had been cut off. They are no part of the stream, and what
+    they say of themselves leads nowhere: here that a record ends with them which began where one begins.
+    """
+    with FileMessageStore(tmp_path / "store") as store:
+        store.save_message("a", Message("A"))
+        (segment,) = (tmp_path / "store" / "streams").rglob("*.msgpack")
+        second = segment.stat().st_size
+        store.save_messages("a", [Message("B"), Message("C")])
+    leftover = bytes(300)
+    length = segment.stat().st_size + len(leftover) + 5 - second
+    with segment.open("ab") as file:
+        file.write(leftover + b"\xce" + length.to_bytes(4, "big"))
+    with FileMessageStore(tmp_path / "store") as store:
+        assert [m.message.type for m in store.get_messages("a")] == ["A", "B", "C"]
+        assert store.save_message("a", Message("D"), expected_revision=2).first_revision == 3
+        assert [m.message.type for m in store.get_messages("a")] == ["A", "B", "C", "D"]
