@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from msgstore.aio.reading import Chunks
-from msgstore.model.errors import CorruptRecord, CorruptStore
+from msgstore.aio.reading import Chunks, close_iterator
+from msgstore.model.errors import CorruptRecord, CorruptStore, StoreUnavailable
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _WAIT_S = 0.1
 """How long the thread waits in one go. When it is no longer needed it ends within twice that."""
+_LOOK_S = 0.6
+"""After so long the whole store is looked at: it may have been emptied."""
 _REST_S = 0.001
 """While messages keep coming, the store is looked at no more often than this."""
 
@@ -42,21 +44,37 @@ class Follower:
         self._chunks: Chunks[PositionalMessage] | None = None
 
     def look(self) -> list[PositionalMessage | CorruptRecord]:
-        """Some of what has arrived and matches; [] when all that is there was given out."""
+        """Some of what has arrived and matches; [] when all that was there at the call was given out.
+
+        It goes no further: what does not match may keep coming for ever.
+        """
         while True:
-            is_begun = self._chunks is not None
-            if self._chunks is None:
-                self._chunks = self._begin()
-            if self._chunks is None:
-                return []
-            chunk = self._chunks.fetch()
-            if not is_begun and _identity(self._store) != self._identity:
-                self._chunks = None  # emptied between the looks: begin anew
-            elif chunk:
+            try:
+                chunk = self._next_chunk()
+            except (CorruptStore, StoreUnavailable):
+                if self._identity is None or _identity(self._store) == self._identity:
+                    raise
+                self._chunks = None  # it was emptied under the read
+                continue
+            if chunk is not None:
                 return chunk
-            else:
-                self._next_position = self._last_position + 1
-                self._chunks = None
+
+    def _next_chunk(self) -> list[PositionalMessage | CorruptRecord] | None:
+        """None where there is more to look at."""
+        is_begun = self._chunks is not None
+        if self._chunks is None:
+            self._chunks = self._begin()
+        if self._chunks is None:
+            return []
+        chunk = self._chunks.fetch()
+        if not is_begun and _identity(self._store) != self._identity:
+            self._chunks = None  # emptied between the looks: begin anew
+            return None
+        if chunk:
+            return chunk
+        self._next_position = self._last_position + 1
+        self._chunks = None
+        return None if is_begun else []
 
     def _begin(self) -> Chunks[PositionalMessage] | None:
         """A read of what is new, None where nothing is. A store that was emptied is new as a whole."""
@@ -105,25 +123,19 @@ class Waiter:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._told = asyncio.Event()
-        self._error: Exception | None = None
 
-    def tell(self, error: Exception | None = None) -> None:
+    def tell(self) -> None:
         """From any thread."""
-        self._error = error
         try:
             self._loop.call_soon_threadsafe(self._told.set)
         except RuntimeError:  # the loop is closed, and the task gone
             return
 
     async def wait(self, timeout_s: float | None) -> None:
-        """Returns when something may have arrived, or after `timeout_s`. Raises what the look raised."""
-        try:
+        """Returns when something may have arrived, or after `timeout_s`."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._told.wait()
-        except TimeoutError:
-            return
-        if self._error is not None:
-            raise self._error
 
 
 class Watcher:
@@ -166,20 +178,21 @@ class Watcher:
     def _run(self) -> None:
         """The first look is told too: something may have arrived while the thread began."""
         known: tuple[str | None, int] | None = None
+        look_at_s = 0.0
         while self._is_needed():
             try:
-                present = _identity(self._store), last_position_of(self._store)
-                if present != known:
-                    known = present
-                    self._tell()
+                if time.monotonic() >= look_at_s:
+                    present = _identity(self._store), last_position_of(self._store)
+                    look_at_s = time.monotonic() + _LOOK_S
+                    if present != known:
+                        known = present
+                        self._tell()
                     time.sleep(_REST_S)
-                else:
-                    self._wait(present[1])
-            except Exception as error:
-                with self._lock:
-                    self._thread = None
-                self._tell(error)
-                return
+                if known is not None and self._has_arrived(known[1]):
+                    look_at_s = 0.0
+            except Exception:  # whatever it is, those who look find out, or find what is there
+                self._tell()
+                time.sleep(_WAIT_S)
 
     def _is_needed(self) -> bool:
         """False, and the thread is nobody's any more, when none has waited for a while."""
@@ -190,19 +203,18 @@ class Watcher:
                 return False
             return True
 
-    def _wait(self, last_position: int) -> None:
-        """Returns when there is a message behind the last position, or after a while."""
+    def _has_arrived(self, last_position: int) -> bool:
+        """Whether there is a message behind the last position, at once or within a while."""
         arriving = self._store.follow(None, last_position + 1, _WAIT_S)
         try:
-            next(arriving, None)
+            return next(arriving, None) is not None
         except CorruptStore:  # it has arrived all the same; whoever reads it is told
-            return
+            return True
         finally:
-            if (close := getattr(arriving, "close", None)) is not None:
-                close()
+            close_iterator(arriving)
 
-    def _tell(self, error: Exception | None = None) -> None:
+    def _tell(self) -> None:
         with self._lock:
             waiters = list(self._waiters)
         for waiter in waiters:
-            waiter.tell(error)
+            waiter.tell()

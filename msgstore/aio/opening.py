@@ -44,7 +44,7 @@ class Opening(Awaitable[AsyncLocalMessageStore]):
 
     async def _open(self) -> AsyncLocalMessageStore:
         """Whatever ends it, a store that was opened is handed on or closed."""
-        opener = Threads(self._thread_count, str(self._url))
+        opener = Threads(self._thread_count, "store")
         try:
             opened = await self._open_sync(opener)
             try:

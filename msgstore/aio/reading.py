@@ -71,8 +71,14 @@ class Chunks(Generic[T]):
         self._is_left = True
         if self._fetching.acquire(blocking=False):
             try:
-                if (close := getattr(self._items, "close", None)) is not None:
-                    close()
+                if self._items is not None:
+                    close_iterator(self._items)
                 self._items = iter(())
             finally:
                 self._fetching.release()
+
+
+def close_iterator(items: Iterator[T]) -> None:
+    """Gives back what an iterator holds, where it is one that can be told."""
+    if (close := getattr(items, "close", None)) is not None:
+        close()

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from msgstore.aio.blocks import ThreadedSession, ThreadedTransaction
 from msgstore.aio.following import Follower, Watcher
-from msgstore.aio.reading import Chunks
+from msgstore.aio.reading import Chunks, close_iterator
 from msgstore.aio.threads import Threads
 from msgstore.backends.async_protocol import AsyncMessages
 from msgstore.backends.protocol import Group, LocalMessageStore
@@ -49,7 +49,7 @@ class ThreadedMessageStore(Generic[S]):
     def __init__(self, store: S, *, threads: int = THREADS) -> None:
         self.store = store
         """The synchronous store. What it has besides is called by `run`."""
-        self._name = str(getattr(store, "path", None) or type(store).__name__)
+        self._name = str(getattr(store, "path", None) or getattr(store, "url", "store"))
         self._threads = Threads(threads, self._name)
         self._watcher = Watcher(store)
         self._is_closed = False
@@ -230,18 +230,21 @@ class ThreadedMessageStore(Generic[S]):
         on_damage: OnDamage | None,
     ) -> AsyncMessages:
         # Nothing is read from it: a store that cannot be followed says so.
-        await self._look(lambda: self.store.follow(wanted, from_position, timeout_s))
+        await self._look(lambda: close_iterator(self.store.follow(wanted, from_position)))
         follower = Follower(self.store, self._reader(on_damage), wanted, from_position)
         now_s = asyncio.get_running_loop().time
         until_s = None if timeout_s is None else now_s() + timeout_s
+        has_caught_up = False  # before that there is nothing to wait for
         try:
             while True:
                 # The time is up only when a look begun after it finds nothing: what does not match
                 # may keep coming for ever.
                 is_last = until_s is not None and now_s() >= until_s
-                found = await self._look(follower.look)
-                if not found and not is_last:
+                if has_caught_up and not is_last:
                     found = await self._look_or_wait(follower, until_s)
+                else:
+                    found = await self._look(follower.look)
+                has_caught_up = has_caught_up or not found
                 for item in found:
                     if isinstance(item, CorruptRecord):
                         assert on_damage is not None, "else it is raised"

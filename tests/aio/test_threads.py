@@ -208,11 +208,13 @@ def test_a_program_that_does_not_close_its_store_ends(tmp_path: Path) -> None:
         async def main():
             store = await open_store("store", durability="os")
             await store.save_message("a", Message("A"))
-            following = store.follow()
+            seen = asyncio.Event()
             async def follow():
-                async for stored in following: print(stored.position, flush=True)
+                async for stored in store.follow():
+                    print(stored.position, flush=True)
+                    seen.set()
             task = loop.create_task(follow())
-            await asyncio.sleep(0.2)
+            await seen.wait()
             return store, task
         kept = loop.run_until_complete(main())
         print("the end")
@@ -574,6 +576,25 @@ def test_following_what_another_process_saves(tmp_path: Path) -> None:
                 for n in range(3):
                     other.save_message("a", event(n))
             assert numbers(await following) == [0, 1, 2]
+
+    asyncio.run(main())
+
+
+class Growing(MemoryMessageStore):
+    """However often it is looked at, there is another message that nobody wants."""
+
+    def get_all_messages(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
+        self.save_message("unwanted", event(0))
+        return super().get_all_messages(*arguments, **named)
+
+
+def test_following_what_never_stops_growing() -> None:
+    """A look goes no further than to where the store ended when it began, so the time is up in the end."""
+
+    async def main() -> None:
+        async with ThreadedMessageStore(Growing()) as store:
+            wanted = MessageFilter(stream_id="wanted")
+            assert await listed(store.follow(wanted, timeout=0.05)) == []
 
     asyncio.run(main())
 
