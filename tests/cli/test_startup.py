@@ -26,6 +26,7 @@ TAILS += ("msgstore.cli.run", "msgstore.runs", "msgstore.analysis", "msgstore.mo
 TAILS += ("msgstore.cli.trace", "msgstore.cli.diff", "msgstore.cli.latency", "msgstore.analysis")
 TAILS += ("msgstore.engine.salvage", "msgstore.format.annotate")
 TAILS += ("msgstore.cli.export", "msgstore.cli.import_", "msgstore.exchange", "sqlite3")
+TAILS += ("msgstore.cli.copy", "msgstore.cli.copying", "msgstore.aio")
 TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
 
 

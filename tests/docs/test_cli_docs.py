@@ -55,7 +55,7 @@ def test_the_walk_sees_all_commands() -> None:
         *("trace", "diff", "latency"),
         *("verify", "repair", "rebuild-index", "backup", "restore"),
         *("dump", "dump record", "dump row", "dump journal", "dump hint", "dump frame"),
-        *("export", "import"),
+        *("export", "import", "copy"),
     ] == NAMES
 
 
@@ -72,7 +72,7 @@ def test_every_command_is_documented(name: str, command: Any, context: Any) -> N
 def test_every_flag_is_documented(name: str, command: Any, context: Any) -> None:
     """Each flag stands in its command's section (or in that of all commands), and in its help."""
     text = section(name) + section("")
-    if name in ("tail", "wait", "stuck", "stats", "trace", "diff", "latency", "export"):
+    if name in ("tail", "wait", "stuck", "stats", "trace", "diff", "latency", "export", "copy"):
         text += section("query")
     help_text = command.get_help(context)
     for param in command.get_params(context):
