@@ -69,8 +69,9 @@ class NativeMessageStore(AsyncLocalSessions, AsyncBaseStore):
         return self._hand_out(self._inner.get_all_messages(filter, count, direction=direction))
 
     async def _hand_out(self, items: Iterator[T]) -> AsyncGenerator[T, None]:
-        for item in items:
-            await asyncio.sleep(0)
+        for number, item in enumerate(items):
+            if number % 64 == 0:
+                await asyncio.sleep(0)
             yield item
 
     def follow(
