@@ -42,7 +42,7 @@ COMMANDS = (
     *("run", "wait", "stuck"),
     *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
-    *("export", "import", "report", "browse"),
+    *("export", "import", "copy", "report", "browse"),
 )
 
 
