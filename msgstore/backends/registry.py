@@ -83,7 +83,7 @@ def _open_nats(url: str, options: dict[str, Any]) -> LocalMessageStore:
     try:
         from msgstore.backends.nats.store import NatsMessageStore
     except ModuleNotFoundError as error:
-        if error.name not in ("nats", "nkeys"):
+        if (error.name or "").partition(".")[0] not in ("nats", "nkeys"):
             raise
         from msgstore.model.errors import BackendMissing
 

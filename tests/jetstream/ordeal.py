@@ -36,7 +36,7 @@ class Ordeal:
         """The node that leads the store's stream ends at once, in the middle of saves, and comes back."""
         node = self.cluster.nodes[self.cluster.leader_of(STORE)]
         node.kill()
-        self.wait_for_saves(20)
+        self.wait_for_saves(10)
         node.start()
 
     def cut_off_follower(self) -> None:
@@ -44,7 +44,7 @@ class Ordeal:
         number = (self.cluster.leader_of(STORE) + 1) % NODES
         self.cluster.nodes[number].pause()
         try:
-            self.wait_for_saves(20)
+            self.wait_for_saves(10)
         finally:
             self.cluster.nodes[number].go_on()
 
@@ -53,7 +53,7 @@ class Ordeal:
         node = self.cluster.nodes[self.cluster.leader_of(STORE)]
         node.pause()
         try:
-            self.wait_for_saves(20)
+            self.wait_for_saves(10)
         finally:
             node.go_on()
 
@@ -61,6 +61,11 @@ class Ordeal:
         """All nodes end at once, and come back."""
         self.cluster.stop()
         self.cluster.start()
+
+    @property
+    def short(self) -> list[Callable[[], None]]:
+        """What the tests have time for."""
+        return [self.kill_leader, self.cut_off_follower, self.restart_all]
 
     @property
     def faults(self) -> list[Callable[[], None]]:

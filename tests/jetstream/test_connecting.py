@@ -182,6 +182,14 @@ def test_tls(folder: Path) -> None:
             NatsMessageStore(url)
 
 
+def test_tls_that_is_not_offered(folder: Path) -> None:
+    """A server in plain text is refused by a `tls://` URL, before the password is sent."""
+    with Server(folder, extra=USERS) as server:
+        url = f"tls://ada:s3cret@127.0.0.1:{server.port}/journal"
+        with pytest.raises(StoreUnavailable, match="offers no TLS"):
+            NatsMessageStore(url)
+
+
 def test_a_stream_of_somebody_else(server: Server) -> None:
     """A stream that has the store's name and was not made by msgstore is left alone."""
     import asyncio

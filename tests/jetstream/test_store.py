@@ -69,10 +69,10 @@ def test_a_store_that_another_emptied(pair: Pair) -> None:
 def test_a_save_to_a_store_that_was_emptied(pair: Pair) -> None:
     """A save decided in the store before cannot get into the new one with a wrong revision."""
     first, second = pair
-    first.save_messages("orders", [Message("A"), Message("B")])
+    second.save_messages("orders", [Message("A"), Message("B")])  # it keeps in mind where it ends
     first.reset()
-    second.save_messages("carts", [Message("A"), Message("B")])  # sequences as before
-    result = first.save_message("orders", Message("C"))
+    first.save_messages("carts", [Message("A"), Message("B")])  # the same sequences once more
+    result = second.save_message("orders", Message("C"))
     assert (result.last_revision, result.last_position) == (0, 3)
     assert second.verify().findings == ()
 
@@ -238,3 +238,39 @@ def test_closing_under_a_follower(url: str) -> None:
     thread.join(60)
     assert not thread.is_alive()
     assert len(ended) == 1
+
+
+def test_a_child_process(url: str) -> None:
+    """After a fork parent and child go on with connections of their own, and both end."""
+    with NatsMessageStore(url) as store:
+        store.save_message("orders", Message("Before"))
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                store.save_message("orders", Message("Child"), 0)
+                store.close()
+                code = 0
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        store.save_message("orders", Message("Parent"), 1)
+        types = [stored.message.type for stored in store.get_all_messages()]
+        assert types == ["Before", "Child", "Parent"]
+
+
+def test_a_store_that_nobody_closed(url: str) -> None:
+    """A program that ends with the store open ends, and says nothing of it."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, msgstore\n"
+        f"store = msgstore.open_store({url!r})\n"
+        "store.save_message('orders', msgstore.Message('X'))\n"
+        "following = store.follow()\n"
+        "next(following)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,8 +35,12 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What it returns or raises. An interrupt of the caller cancels it.
 
-        Raises CancelledError where the loop is stopped before it is done.
+        Raises CancelledError where the loop is stopped before it is done, or is the caller's own:
+        an object that is collected there has nobody to wait for.
         """
+        if self._is_own_thread:
+            coroutine.close()
+            raise CancelledError
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:  # the loop was closed
@@ -46,6 +51,20 @@ class LoopThread:
         except BaseException:
             future.cancel()
             raise
+
+    def finish(self, last: Coroutine[Any, Any, None]) -> None:
+        """Ends it after `last`, whatever that raises; waits for it where it can."""
+        if self._is_own_thread:
+            task = self._loop.create_task(last)
+            task.add_done_callback(lambda _: self._loop.stop())
+            return
+        with suppress(Exception, CancelledError):
+            self.run(last)
+        self.stop()
+
+    @property
+    def _is_own_thread(self) -> bool:
+        return threading.get_ident() == self._thread.ident
 
     def stop(self) -> None:
         if self._thread.is_alive():

@@ -71,7 +71,7 @@ class NatsMessageStore(LocalSessions, BaseStore):
         except BaseException:
             self._loop.stop()
             raise
-        self._finalizer = weakref.finalize(self, _shut, self._loop, self._core)
+        self._finalizer = weakref.finalize(self, _shut, self._loop, self._core, self._pid)
 
     def _run(self, act: Coroutine[Any, Any, T]) -> T:
         try:
@@ -171,7 +171,8 @@ class NatsMessageStore(LocalSessions, BaseStore):
                     yield from page
             finally:
                 if not self._is_closed:
-                    self._run(following.close())
+                    with suppress(StoreClosed):
+                        self._run(following.close())
 
         return iterate()
 
@@ -267,8 +268,7 @@ class NatsMessageStore(LocalSessions, BaseStore):
             self._finalizer.detach()
 
 
-def _shut(loop: LoopThread, core: NatsCore) -> None:
-    """Also when the program ends with the store open."""
-    with suppress(Exception):
-        loop.run(core.close())
-    loop.stop()
+def _shut(loop: LoopThread, core: NatsCore, pid: int) -> None:
+    """Also when the program ends with the store open; in a child the loop is not there any more."""
+    if os.getpid() == pid:
+        loop.finish(core.close())

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -130,7 +131,8 @@ class Wire:
         """Tries every server. Raises StoreUnavailable, UnsupportedFormat."""
         client, self._complaint = Client(), ""
         try:
-            await client.connect(list(self.address.servers), **self._options())
+            await client.connect(list(self.address.servers), **self._options(client))
+            self._insist_on_tls(client)
         except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
             with suppress(Exception):
                 await client.close()
@@ -152,7 +154,18 @@ class Wire:
         await client.subscribe(f"{self._inbox}.*", cb=self._take, pending_bytes_limit=1 << 30)
         self._is_up.set()
 
-    def _options(self) -> dict[str, Any]:
+    def _secret(self, client: Client, value: str) -> str:
+        """Asked for by the client when it is about to be sent."""
+        self._insist_on_tls(client)
+        return value
+
+    def _insist_on_tls(self, client: Client) -> None:
+        """The client goes on in plain text where a server, or who pretends to be it, offers no TLS."""
+        info: dict[str, Any] = client._server_info or {}
+        if self.address.is_encrypted and not info.get("tls_required"):
+            raise nats.errors.Error("the server offers no TLS")
+
+    def _options(self, client: Client) -> dict[str, Any]:
         address = self.address
         options: dict[str, Any] = {
             "name": "msgstore",
@@ -172,7 +185,7 @@ class Wire:
         }
         for name in ("user", "password", "token"):
             if (value := getattr(address, name)) is not None:
-                options[name] = value
+                options[name] = partial(self._secret, client, value)
         if address.creds:
             options["user_credentials"] = address.creds
         if address.is_encrypted:
@@ -182,7 +195,7 @@ class Wire:
     async def _on_error(self, error: Exception) -> None:
         self._complaint = _sentence(error)
         for question in self._questions.values():
-            if f'"{question.subject}"'.lower() in self._complaint.lower():
+            if f'"{question.subject}"'.lower() in str(error).lower():  # "permissions violation …"
                 question.fail(Forbidden(self._complaint))
 
     async def _on_down(self) -> None:
@@ -191,7 +204,13 @@ class Wire:
             question.fail(WireError("the connection was lost"))
 
     async def _on_up(self) -> None:
-        self._is_up.set()
+        try:
+            self._insist_on_tls(self._client)
+        except nats.errors.Error as error:
+            self._complaint = _sentence(error)
+            await self._client.close()
+        else:
+            self._is_up.set()
 
     async def ready(self, deadline: Deadline) -> None:
         """Waits for a connection. Raises StoreUnavailable when there is none in time."""
@@ -333,8 +352,8 @@ class ServerTooOld(UnsupportedFormat):
 
 def _is_passing(answer: dict[str, Any]) -> bool:
     """Whether it is an error of a cluster that looks for a leader, or has just begun."""
-    error = answer.get("error")
-    return bool(error) and error.get("err_code") in (10004, 10005, 10007, 10008, 10009)
+    error = answer.get("error") or {}
+    return error.get("err_code") in (10004, 10005, 10007, 10008, 10009)
 
 
 def _encryption(address: NatsAddress) -> dict[str, Any]:
