@@ -11,8 +11,9 @@ import pytest
 
 from msgstore import DuplicateMessageId, Message, MessageFilter, TooManyMessages
 from msgstore.backends.nats import layout
-from msgstore.backends.nats.core import NatsCore, Store
+from msgstore.backends.nats.core import NatsCore
 from msgstore.backends.nats.ledger import STEP, Ledger
+from msgstore.backends.nats.parts import Parts
 from msgstore.backends.nats.store import NatsMessageStore
 
 from .servers import Server
@@ -31,13 +32,13 @@ def store(url: str) -> Iterator[NatsMessageStore]:
         yield store
 
 
-def with_parts(store: NatsMessageStore, act: Callable[[Store], Awaitable[T]]) -> T | None:
+def with_parts(store: NatsMessageStore, act: Callable[[Parts], Awaitable[T]]) -> T | None:
     """Runs something on the parts of the core, on its loop."""
-    return store._run(store._core.with_store(act))
+    return store._run(store._core.with_parts(act))
 
 
 def checkpoint(store: NatsMessageStore) -> int | None:
-    async def look(parts: Store) -> int:
+    async def look(parts: Parts) -> int:
         _, position = await parts.ledger._look_up([])
         return position
 
@@ -114,7 +115,7 @@ def test_two_move_it_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
         async def both() -> None:
             async def digest(core: NatsCore) -> None:
-                await core.with_store(lambda parts: _digest(parts))
+                await core.with_parts(lambda parts: _digest(parts))
 
             cores = [await NatsCore.open(first._address) for _ in range(2)]
             await asyncio.gather(*[digest(core) for core in cores])
@@ -129,7 +130,7 @@ def test_two_move_it_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert second.get_stats().total_commands == 1200
 
 
-async def _digest(parts: Store) -> None:
+async def _digest(parts: Parts) -> None:
     from msgstore.backends.nats.publishing import Refused
 
     while True:

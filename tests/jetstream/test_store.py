@@ -274,3 +274,29 @@ def test_a_store_that_nobody_closed(url: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_somebody_else_published(url: str, server: Server) -> None:
+    """A message that msgstore did not write is damage where it is read, and no crash anywhere."""
+    import nats
+
+    from msgstore import CorruptStore
+
+    with NatsMessageStore(url) as store:
+        store.save_message("orders", Message("X"))
+        subject = f"{store._core._parts.getter.place.subjects}orders"  # type: ignore[union-attr]
+
+        async def publish() -> None:
+            client = await nats.connect(f"nats://127.0.0.1:{server.port}")
+            await client.jetstream().publish(subject, b"[1]")
+            await client.close()
+
+        asyncio.run(publish())
+        assert store.get_stats().total_messages == 2
+        with pytest.raises(CorruptStore, match="no message of msgstore"):
+            list(store.get_all_messages())
+        (finding, *_) = store.verify().findings
+        assert (finding.stream_id, finding.position) == ("orders", 2)
+        with pytest.raises(CorruptStore):
+            store.save_message("orders", Message("Y"))
+        assert store.save_message("carts", Message("Z", id="m-1")).last_position == 3

@@ -7,20 +7,20 @@ call, and reads give pages; `NatsMessageStore` is the synchronous face.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgstore.backends.base import check_session_details
 from msgstore.backends.nats.address import NatsAddress
 from msgstore.backends.nats.following import Following
 from msgstore.backends.nats.getting import Getter, Replaced
+from msgstore.backends.nats.iterating import Reading
 from msgstore.backends.nats.layout import Layout
-from msgstore.backends.nats.ledger import Ledger
+from msgstore.backends.nats.parts import Parts
 from msgstore.backends.nats.publishing import Item
-from msgstore.backends.nats.reading import Decoder, Pages, head_of, select, select_stream
+from msgstore.backends.nats.reading import Decoder, Pages, select, select_stream
 from msgstore.backends.nats.records import Limits, Raw
 from msgstore.backends.nats.saving import Saver
-from msgstore.backends.nats.sessions import Sessions
 from msgstore.backends.nats.verifying import Verifier
 from msgstore.backends.nats.wire import Deadline, Wire
 from msgstore.model.arguments import (
@@ -48,77 +48,6 @@ from msgstore.model.values import check_text
 T = TypeVar("T")
 
 
-class Store:
-    """The parts of a store that is there, made anew when it is replaced."""
-
-    def __init__(self, wire: Wire, layout: Layout, getter: Getter) -> None:
-        self.getter = getter
-        self.decoder = Decoder(getter)
-        self.ledger = Ledger(wire, getter, self.decoder)
-        self.sessions = Sessions(wire, layout, getter, self.decoder, self.ledger)
-
-
-class Reading:
-    """What a read gives, page by page; `next` returns an empty list at the end."""
-
-    def __init__(
-        self,
-        core: NatsCore,
-        begin: Callable[[Getter], Awaitable[Pages]],
-        wanted: MessageFilter,
-        count: int | None,
-    ) -> None:
-        self._core = core
-        self._begin = begin
-        self._wanted = wanted
-        self._left = count
-        self._pages: Pages | None = None
-        self._decoder: Decoder | None = None
-
-    async def next(self) -> list[PositionalMessage]:
-        """Settles at the first call what is looked at. Raises StoreUnavailable, CorruptStore."""
-        while self._left is None or self._left > 0:
-            raws = await self._page()
-            if not raws or self._decoder is None:
-                break
-            decoded = await self._decode(raws)
-            found = [message for message in decoded if self._wanted.matches(message)]
-            if self._left is not None:
-                found = found[: self._left]
-                self._left -= len(found)
-            if found:
-                return found
-        return []
-
-    async def _page(self) -> list[Raw]:
-        if self._pages is None:
-            store = await self._core.with_store(self._take_up)
-            if store is None:
-                return []
-        assert self._pages is not None, "it was begun"
-        try:
-            return await self._pages.next()
-        except Replaced:
-            raise self._core.emptied() from None
-
-    async def _take_up(self, store: Store) -> Store:
-        self._pages = await self._begin(store.getter)
-        self._decoder = store.decoder
-        return store
-
-    async def _decode(self, raws: Sequence[Raw]) -> list[PositionalMessage]:
-        assert self._decoder is not None, "it was begun"
-        try:
-            return await self._decoder.decode(raws)
-        except Replaced:
-            raise self._core.emptied() from None
-
-    async def __aiter__(self) -> AsyncIterator[PositionalMessage]:
-        while page := await self.next():
-            for message in page:
-                yield message
-
-
 class NatsCore:
     """`await NatsCore.open(address)`; then any number of tasks may use it at once."""
 
@@ -137,7 +66,7 @@ class NatsCore:
         self._wire = Wire(address)
         self._layout = Layout(self._wire)
         self._saver = Saver(self._wire, self, timeout_s)
-        self._store: Store | None = None
+        self._parts: Parts | None = None
         self._looking = asyncio.Lock()
         self._is_closed = False
 
@@ -154,7 +83,7 @@ class NatsCore:
         core = cls(address, create=create, timeout_s=timeout_s, clock=clock)
         try:
             await core._wire.connect()
-            await core.store()
+            await core.parts()
         except BaseException:
             await core._wire.close()
             raise
@@ -162,20 +91,18 @@ class NatsCore:
 
     # ------------------------------------------------------------ the store that is there
 
-    async def store(self) -> Store | None:
-        """Its parts; None where there is none yet. Raises StoreNotFound where it is not to be made."""
-        if self._is_closed:
-            raise StoreClosed(self.address.shown, "the store is closed")
-        deadline = Deadline(self._timeout_s)
-        await self.getter(False, deadline)
-        if self._store is None and not self._create:
+    async def parts(self) -> Parts | None:
+        """Those of the store; None where there is none yet. Raises StoreNotFound, StoreClosed."""
+        self._check_open()
+        await self.getter(False, Deadline(self._timeout_s))
+        if self._parts is None and not self._create:
             raise StoreNotFound(self.address.shown)
-        return self._store
+        return self._parts
 
     async def getter(self, create: bool, deadline: Deadline) -> Getter | None:
         """For its parts: what asks the store that is there; `create` makes one where there is none."""
         async with self._looking:
-            if self._store is None:
+            if self._parts is None:
                 place = await self._layout.find(deadline)
                 if place is None and create:
                     if not self._create:
@@ -184,35 +111,37 @@ class NatsCore:
                 if place is None:
                     return None
                 getter = Getter(self._wire, self._layout, place, self._timeout_s)
-                self._store = Store(self._wire, self._layout, getter)
-            return self._store.getter
+                self._parts = Parts(self._wire, self._layout, getter)
+            return self._parts.getter
 
     def forget(self) -> None:
         """Its place is looked up anew by whoever needs it next."""
-        self._store = None
+        self._parts = None
 
     def emptied(self) -> StoreUnavailable:
+        """For its reads: the store went away under them."""
         self.forget()
         return StoreUnavailable(self.address.shown, "the store was emptied while it was read")
 
-    async def with_store(self, act: Callable[[Store], Awaitable[T]]) -> T | None:
+    async def with_parts(self, act: Callable[[Parts], Awaitable[T]]) -> T | None:
         """What `act` gives for the store that is there; None where there is none."""
         while True:
-            store = await self.store()
-            if store is None:
+            parts = await self.parts()
+            if parts is None:
                 return None
             try:
-                return await act(store)
+                return await act(parts)
             except Replaced:
                 self.forget()
 
-    async def _with_new_store(self, act: Callable[[Store], Awaitable[T]]) -> T:
-        """As `with_store`; makes the store where there is none."""
+    async def _with_new_store(self, act: Callable[[Parts], Awaitable[T]]) -> T:
+        """As `with_parts`; makes the store where there is none."""
         while True:
+            self._check_open()
             await self.getter(True, Deadline(self._timeout_s))
-            if self._store is not None:
+            if self._parts is not None:
                 try:
-                    return await act(self._store)
+                    return await act(self._parts)
                 except Replaced:
                     self.forget()
 
@@ -235,28 +164,26 @@ class NatsCore:
         A task that is cancelled meanwhile has saved all of it or nothing. Raises what
         `save_messages` does; OutcomeUnknown where the server did not say how it went.
         """
-        if self._is_closed:
-            raise StoreClosed(self.address.shown, "the store is closed")
+        self._check_open()
         return await self._saver.save(requests, session_id, independent=independent)
 
     async def find(self, ids: Iterable[str], getter: Getter) -> dict[str, PositionalMessage]:
         """For its saver."""
-        store = self._store
-        if store is None or store.getter is not getter:
-            raise Replaced
-        return await store.ledger.find(ids)
+        return await self._parts_of(getter).ledger.find(ids)
 
     async def check_session(self, session_id: str, getter: Getter) -> None:
         """For its saver."""
-        store = self._store
-        if store is None or store.getter is not getter:
-            raise Replaced
-        await store.sessions.open(session_id)
+        await self._parts_of(getter).sessions.open(session_id)
 
     async def saved(self, first: int, messages: Sequence[Item]) -> None:
         """For its saver."""
-        if self._store is not None:
-            self._store.ledger.saved(first, messages)
+        if self._parts is not None:
+            self._parts.ledger.saved(first, messages)
+
+    def _parts_of(self, getter: Getter) -> Parts:
+        if self._parts is None or self._parts.getter is not getter:
+            raise Replaced
+        return self._parts
 
     # ------------------------------------------------------------ reading
 
@@ -276,8 +203,8 @@ class NatsCore:
         check_count(count)
         check_direction(direction)
 
-        async def begin(getter: Getter) -> Pages:
-            return await select_stream(getter, stream_id, first, last, direction, count)
+        async def begin(parts: Parts) -> Pages:
+            return await select_stream(parts.getter, stream_id, first, last, direction, count)
 
         return Reading(self, begin, check_filter(None), count)
 
@@ -293,18 +220,10 @@ class NatsCore:
         check_count(count)
         check_direction(direction)
 
-        async def begin(getter: Getter) -> Pages:
-            return await select(getter, wanted, direction, await self._places_of(wanted))
+        async def begin(parts: Parts) -> Pages:
+            return await select(parts.getter, wanted, direction, await parts.hints(wanted))
 
         return Reading(self, begin, wanted, count)
-
-    async def _places_of(self, wanted: MessageFilter) -> list[int] | None:
-        """Where a message of a wanted id is; None if none is wanted."""
-        message_id = wanted.message_id
-        if message_id is None or self._store is None:
-            return None
-        found = await self._store.ledger.find([message_id])
-        return [message.position for message in found.values()]
 
     def follow(
         self,
@@ -320,14 +239,14 @@ class NatsCore:
 
     def decoder(self) -> Decoder:
         """For its followers. Raises Replaced."""
-        if self._store is None:
+        if self._parts is None:
             raise Replaced
-        return self._store.decoder
+        return self._parts.decoder
 
     async def count_messages(self, filter: MessageFilter | None = None) -> int:
         wanted = check_filter(filter)
         if wanted == MessageFilter():
-            return await self.with_store(_count) or 0
+            return await self.with_parts(lambda parts: parts.count()) or 0
         if wanted.stream_id is not None and wanted == MessageFilter(stream_id=wanted.stream_id):
             info = await self.get_stream_info(wanted.stream_id)
             return 0 if info is None else info.message_count
@@ -340,53 +259,14 @@ class NatsCore:
 
     async def get_stream_info(self, stream_id: str) -> StreamInfo | None:
         check_text(stream_id, "stream_id")
-
-        async def look(store: Store) -> StreamInfo | None:
-            head = await head_of(store.getter, stream_id, await store.getter.snapshot())
-            return None if head is None else (await _stream_infos(store, [head]))[0]
-
-        return await self.with_store(look)
+        return await self.with_parts(lambda parts: parts.stream(stream_id))
 
     async def get_streams(self) -> list[StreamInfo]:
         """In the order in which they were created."""
-
-        async def look(store: Store) -> list[StreamInfo]:
-            getter = store.getter
-            snapshot = await getter.snapshot()
-            if not snapshot.last:
-                return []
-            place = getter.place
-            subjects = await self._layout.subjects(
-                place.stream, place.everything, getter.deadline()
-            )
-            heads = await getter.lasts(subjects, snapshot)
-            infos = await _stream_infos(store, list(heads.values()))
-            return sorted(infos, key=lambda info: info.first_position)
-
-        return await self.with_store(look) or []
+        return await self.with_parts(lambda parts: parts.streams()) or []
 
     async def get_stats(self) -> StoreStats:
-        async def look(store: Store) -> StoreStats:
-            getter = store.getter
-            snapshot = await getter.snapshot()
-            commands = await store.ledger.commands(snapshot)
-            size = await self._layout.size(getter.place, getter.deadline())
-            if size is None:
-                raise Replaced
-            ends = [] if not snapshot.last else sorted({1, snapshot.last})
-            stored = await store.decoder.decode(await getter.many_at(ends))
-            return StoreStats(
-                total_messages=snapshot.last,
-                total_commands=commands,
-                total_events=snapshot.last - commands,
-                total_streams=size.streams,
-                total_sessions=await store.sessions.count(),
-                oldest_message=stored[0].timestamp if stored else None,
-                newest_message=stored[-1].timestamp if stored else None,
-                disk_bytes=size.size_bytes,
-            )
-
-        stats = await self.with_store(look)
+        stats = await self.with_parts(lambda parts: parts.stats())
         return stats or StoreStats(0, 0, 0, 0, 0, None, None, disk_bytes=0)
 
     async def verify(self, stream_id: str | None = None, quick: bool = False) -> VerifyReport:
@@ -394,15 +274,16 @@ class NatsCore:
         if stream_id is not None:
             check_text(stream_id, "stream_id")
 
-        async def look(store: Store) -> VerifyReport:
-            verifier = Verifier(store.getter, store.decoder)
-            return await verifier.verify(stream_id, quick, store.sessions.count)
+        async def look(parts: Parts) -> VerifyReport:
+            verifier = Verifier(parts.getter, parts.decoder)
+            return await verifier.verify(stream_id, quick, parts.sessions.count)
 
-        return await self.with_store(look) or VerifyReport(0, 0, 0, 0, ())
+        return await self.with_parts(look) or VerifyReport(0, 0, 0, 0, ())
 
     async def store_id(self) -> str | None:
-        store = await self.store()
-        return None if store is None else store.getter.place.store_id
+        """The store's uuid, or None while there is none yet."""
+        parts = await self.parts()
+        return None if parts is None else parts.getter.place.store_id
 
     # ------------------------------------------------------------ sessions
 
@@ -410,45 +291,45 @@ class NatsCore:
         self, name: str | None = None, labels: Mapping[str, str] | None = None
     ) -> str:
         checked = check_session_details(name, labels)
-        return await self._with_new_store(lambda s: s.sessions.start(*checked, self._clock))
+        return await self._with_new_store(lambda p: p.sessions.start(*checked, self._clock))
 
     async def end_session(self, session_id: str, status: str | None = None) -> None:
         if status is not None:
             check_text(status, "status")
-        await self._of_session(session_id, lambda s: s.sessions.end(session_id, status))
+        await self._of_session(session_id, lambda p: p.sessions.end(session_id, status))
 
     async def require_session(self, session_id: str, *, is_open: bool = False) -> None:
         """Raises SessionNotFound, and SessionEnded where it has to be open."""
 
-        async def look(store: Store) -> Raw:
-            sessions = store.sessions
+        async def look(parts: Parts) -> Raw:
+            sessions = parts.sessions
             return await (sessions.open(session_id) if is_open else sessions.find(session_id))
 
         await self._of_session(session_id, look)
 
     async def active_session(self) -> str | None:
-        return await self.with_store(lambda store: store.sessions.active())
+        return await self.with_parts(lambda parts: parts.sessions.active())
 
     async def activate_session(self, session_id: str) -> None:
-        await self._of_session(session_id, lambda s: s.sessions.activate(session_id))
+        await self._of_session(session_id, lambda p: p.sessions.activate(session_id))
 
     async def get_sessions(self) -> list[SessionInfo]:
-        async def look(store: Store) -> list[SessionInfo]:
-            return await store.sessions.infos(await store.sessions.all())
+        async def look(parts: Parts) -> list[SessionInfo]:
+            return await parts.sessions.infos(await parts.sessions.all())
 
-        return await self.with_store(look) or []
+        return await self.with_parts(look) or []
 
     async def get_session_info(self, session_id: str) -> SessionInfo:
-        async def look(store: Store) -> list[SessionInfo]:
-            return await store.sessions.infos([await store.sessions.find(session_id)])
+        async def look(parts: Parts) -> list[SessionInfo]:
+            return await parts.sessions.infos([await parts.sessions.find(session_id)])
 
         return (await self._of_session(session_id, look))[0]
 
-    async def _of_session(self, session_id: str, act: Callable[[Store], Awaitable[T]]) -> T:
-        async def acted(store: Store) -> tuple[T]:
-            return (await act(store),)
+    async def _of_session(self, session_id: str, act: Callable[[Parts], Awaitable[T]]) -> T:
+        async def acted(parts: Parts) -> tuple[T]:
+            return (await act(parts),)
 
-        done = await self.with_store(acted)
+        done = await self.with_parts(acted)
         if done is None:
             raise SessionNotFound(session_id)
         return done[0]
@@ -457,13 +338,13 @@ class NatsCore:
 
     async def reset(self) -> None:
         """Deletes the store, and makes an empty one."""
-        store = await self.store()
-        if store is None:
+        parts = await self.parts()
+        if parts is None:
             return
         deadline = Deadline(self._timeout_s)
         await self._saver.rest()
-        await store.ledger.rest()
-        await self._layout.delete(store.getter.place, deadline)
+        await parts.ledger.rest()
+        await self._layout.delete(parts.getter.place, deadline)
         self.forget()
         await self._layout.make(deadline)
 
@@ -478,36 +359,10 @@ class NatsCore:
             return
         self._is_closed = True
         await self._saver.rest()
-        if self._store is not None:
-            await self._store.ledger.rest()
+        if self._parts is not None:
+            await self._parts.ledger.rest()
         await self._wire.close()
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise StoreClosed(self.address.shown, "the store is closed")
-
-
-async def _count(store: Store) -> int:
-    return (await store.getter.snapshot()).last
-
-
-async def _stream_infos(store: Store, heads: Sequence[Raw]) -> list[StreamInfo]:
-    getter = store.getter
-
-    async def first_of(head: Raw) -> Raw:
-        return head if head.revision == 0 else await getter.first_of(head.subject)
-
-    firsts = await store.decoder.decode(await asyncio.gather(*[first_of(head) for head in heads]))
-    lasts = await store.decoder.decode(heads)
-    return [
-        StreamInfo(
-            stream_id=last.stream_id,
-            revision=last.revision,
-            message_count=last.revision + 1,
-            first_position=first.position,
-            last_position=last.position,
-            created_at=first.timestamp,
-            last_updated=last.timestamp,
-        )
-        for first, last in zip(firsts, lasts, strict=True)
-    ]

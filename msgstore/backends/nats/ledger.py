@@ -84,16 +84,19 @@ class Ledger:
         stored = await self._decoder.decode(raws)
         return {m.message.id: m for m in stored if m.message.id is not None}
 
-    async def commands(self, snapshot: Snapshot) -> int:
-        """How many commands there are up to a snapshot."""
+    async def totals(self) -> tuple[Snapshot, int]:
+        """The store up to now, and how many commands it has up to there."""
         async with self._turn:
-            values = await self._values([_CHECKPOINT], snapshot)
-            assert self._base is not None, "it was looked up"
+            while True:
+                snapshot = await self._getter.snapshot()
+                values = await self._values([_CHECKPOINT], snapshot)
+                assert self._base is not None, "it was looked up"
+                if self._base <= snapshot.last:  # else another has moved it on meanwhile
+                    break
+            behind = self._rows[: snapshot.last - self._base]
             known = values.get(_CHECKPOINT)
-            # What was looked up may tell more than the snapshot holds, when others go on.
-            behind = self._rows[: max(0, snapshot.last - self._base)]
             before = 0 if known is None else orjson.loads(known.body)["commands"]
-            return int(before) + sum(row.is_command for row in behind)
+            return snapshot, int(before) + sum(row.is_command for row in behind)
 
     async def counts(self, session_ids: Sequence[str]) -> dict[str, Count]:
         """What each session holds of all that was saved when it was called."""
@@ -157,10 +160,12 @@ class Ledger:
                 self._add(raw.headers)
 
     def _add(self, headers: dict[str, str]) -> None:
-        key = id_key(headers[MSG_ID])
-        is_command = headers[KIND] == MessageType.COMMAND.value
+        message_id = headers.get(MSG_ID)  # absent where somebody else has published
+        key = "" if message_id is None else id_key(message_id)
+        is_command = headers.get(KIND) == MessageType.COMMAND.value
         self._rows.append(Row(key, is_command, headers.get(SESSION)))
-        self._ids[key] = self._end
+        if key:
+            self._ids[key] = self._end
 
     @property
     def _end(self) -> int:
@@ -215,6 +220,7 @@ class Ledger:
         items = [
             Item(self._keys + row.key, {}, str(position).encode())
             for position, row in enumerate(rows, self._base + 1)
+            if row.key
         ]
         items += [
             self._item(_count_key(s), count._asdict() | {"through": through})

@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgstore.backends.nats.getting import Getter, Snapshot
 from msgstore.backends.nats.names import encode_token
@@ -220,20 +220,26 @@ async def _stood_at(getter: Getter, time_us: int | None) -> int | None:
     return None if raw is None else raw.sequence
 
 
-async def select(
-    getter: Getter, wanted: MessageFilter, direction: Direction, places: list[int] | None
-) -> Pages:
-    """Pages that hold every match, in order, as the store is now.
+class Hints(NamedTuple):
+    """Where matches can be, as far as that is known from elsewhere."""
 
-    `places` are the only positions at which a match can be, where that is known.
-    """
+    positions: list[int] | None
+    """The only ones; None where that is not known."""
+    after: int
+    """None is at this position or before it."""
+
+
+async def select(
+    getter: Getter, wanted: MessageFilter, direction: Direction, hints: Hints
+) -> Pages:
+    """Pages that hold every match, in order, as the store is now."""
     snapshot = await getter.snapshot()
     between = await narrow(getter, wanted, snapshot)
-    if places is not None:
-        if not places:
-            return Backwards(getter, 1, 0)
-        between = Range(max(between.first, min(places)), min(between.last, max(places)))
-    if wanted.stream_id is None or places is not None:
+    between.first = max(between.first, hints.after + 1)
+    if hints.positions is not None:
+        between.first = max(between.first, min(hints.positions, default=1))
+        between.last = min(between.last, max(hints.positions, default=0))
+    if wanted.stream_id is None or hints.positions is not None:
         if direction == "backwards":
             return Backwards(getter, between.first, between.last)
         return Forwards(getter, None, between.first, between.last, between.last)

@@ -34,7 +34,7 @@ from msgstore.model.message import (
     restore_positional,
 )
 from msgstore.model.saving import SaveRequest
-from msgstore.model.values import MESSAGE_BYTES_MAX
+from msgstore.model.values import MESSAGE_BYTES_MAX, check_text
 
 MSG_ID, REVISION, KIND, SESSION = (
     "Nats-Msg-Id",
@@ -62,16 +62,21 @@ class Raw(NamedTuple):
     @property
     def batch_place(self) -> int:
         """1 for the first of a commit of several, 2 for the next; 0 where it stands alone."""
-        return int(self.headers.get(BATCH_SEQUENCE, 0))
+        text = self.headers.get(BATCH_SEQUENCE, "0")
+        return int(text) if text.isdecimal() and len(text) < 10 else 0
 
     @property
     def first_of_commit(self) -> int:
         """The sequence of the first message of its commit."""
-        return self.sequence - max(0, self.batch_place - 1)
+        return max(1, self.sequence - max(0, self.batch_place - 1))
 
     @property
     def revision(self) -> int:
-        return int(self.headers[REVISION])
+        try:
+            return int(self.headers[REVISION])
+        except (KeyError, ValueError):
+            place = f"{self.subject:.100} at sequence {self.sequence}"
+            raise CorruptStore(f"{place}: no message of msgstore: it has no revision") from None
 
 
 class Encoded(NamedTuple):
@@ -138,7 +143,7 @@ def decode(raw: Raw, prefix_length: int, time_us: int) -> PositionalMessage:
     try:
         fields = orjson.loads(raw.body)
         return restore_positional(
-            decode_token(raw.subject[prefix_length:]),
+            check_text(decode_token(raw.subject[prefix_length:]), "stream_id"),
             _restore(fields, decode_token(raw.headers[MSG_ID])),
             MessageType(raw.headers[KIND]),
             int(raw.headers[REVISION]),
@@ -146,7 +151,7 @@ def decode(raw: Raw, prefix_length: int, time_us: int) -> PositionalMessage:
             to_datetime(time_us),
             raw.headers.get(SESSION, NO_SESSION),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidMessage) as error:
         place = f"{raw.subject:.100} at sequence {raw.sequence}"
         raise CorruptStore(f"{place}: no message of msgstore: {error!r:.100}") from None
 
@@ -154,15 +159,21 @@ def decode(raw: Raw, prefix_length: int, time_us: int) -> PositionalMessage:
 def _restore(fields: dict[str, Any], message_id: str) -> Message:
     timestamp = fields.get("timestamp")
     return restore_message(
-        fields["type"],
+        check_text(fields["type"], "type"),
         fields["data"],
-        message_id,
-        fields.get("requestId"),
-        fields.get("correlationId"),
-        fields.get("causationId"),
+        check_text(message_id, "id"),
+        _text_of(fields, "requestId"),
+        _text_of(fields, "correlationId"),
+        _text_of(fields, "causationId"),
         None if timestamp is None else datetime.fromisoformat(timestamp),
         fields.get("metadata"),
     )
+
+
+def _text_of(fields: dict[str, Any], name: str) -> str | None:
+    """Anybody who may publish to the subject could have put something else there."""
+    value = fields.get(name)
+    return None if value is None else check_text(value, name)
 
 
 def parse_time_us(text: str) -> int:

@@ -10,10 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from dataclasses import replace
+from typing import Protocol
 
+from msgstore.backends.nats.deciding import (
+    BASE,
+    EMPTY,
+    Decided,
+    Head,
+    Save,
+    answer,
+    answer_all,
+    decide,
+    placed,
+    settled,
+)
 from msgstore.backends.nats.getting import Getter, Replaced
 from msgstore.backends.nats.names import encode_token
 from msgstore.backends.nats.publishing import (
@@ -26,16 +37,7 @@ from msgstore.backends.nats.publishing import (
     Refused,
     publish,
 )
-from msgstore.backends.nats.records import (
-    EXPECTED,
-    KIND,
-    MSG_ID,
-    REVISION,
-    SESSION,
-    Encoded,
-    Limits,
-    encode_requests,
-)
+from msgstore.backends.nats.records import Limits, encode_requests
 from msgstore.backends.nats.settling import settle
 from msgstore.backends.nats.wire import Deadline, NotSent, Wire, WireError
 from msgstore.model.errors import (
@@ -49,46 +51,17 @@ from msgstore.model.errors import (
 )
 from msgstore.model.message import PositionalMessage
 from msgstore.model.saved import SaveResult
-from msgstore.model.saving import JointPlan, Known, NewSave, SaveRequest
+from msgstore.model.saving import Known, SaveRequest
 
-_BASE = 1 << 62
-"""Where positions are counted from until the server has given them out."""
 _GROUP_BYTES_MAX = 1 << 20
 _HEADS_KEPT = 50_000
 
 
-class Head(NamedTuple):
-    revision: int
-    sequence: int
+class _Again(Exception):
+    """Nothing was saved; it is to be decided anew. `unsent` says why, where nobody received it."""
 
-
-EMPTY = Head(-1, 0)
-
-
-@dataclass(slots=True, eq=False)
-class Save:
-    requests: Sequence[SaveRequest]
-    encoded: list[list[Encoded]]
-    session_id: str | None
-    independent: bool
-    answer: asyncio.Future[list[SaveResult]]
-    is_withdrawn: bool = False
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Messages and bytes."""
-        bodies = [len(message.body) for messages in self.encoded for message in messages]
-        return len(bodies), sum(bodies)
-
-
-class Decided(NamedTuple):
-    answers: list[tuple[Save, list[SaveResult]]]
-    refused: list[tuple[Save, MsgStoreError]]
-    items: list[Item]
-    ids: list[tuple[str, str]]
-    """Escaped id and kind of each item."""
-    heads: dict[str, Head]
-    """Of the streams that are written to, when it is done; sequences count from `_BASE`."""
+    def __init__(self, unsent: str | None = None) -> None:
+        self.unsent = unsent
 
 
 class Surroundings(Protocol):
@@ -138,13 +111,13 @@ class Saver:
         count = sum(map(len, encoded))
         if count > limits.commit_messages_max:
             raise TooManyMessages(count, limits.commit_messages_max)
-        answer = asyncio.get_running_loop().create_future()
-        save = Save(requests, encoded, session_id, independent, answer)
+        future = asyncio.get_running_loop().create_future()
+        save = Save(requests, encoded, session_id, independent, future)
         self._waiting.append(save)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         try:
-            return await asyncio.shield(answer)
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
             save.is_withdrawn = True
             raise
@@ -162,13 +135,13 @@ class Saver:
             try:
                 await self._commit(group)
             except MsgStoreError as error:
-                _answer_all(group, error)
+                answer_all(group, error)
             except asyncio.CancelledError:
                 reason = "the store was closed while it saved"
-                _answer_all(group, OutcomeUnknown(self._wire.address.shown, reason))
+                answer_all(group, OutcomeUnknown(self._wire.address.shown, reason))
                 raise
             except Exception as error:  # a bug: its saver has to hear of it
-                _answer_all(group, error)
+                answer_all(group, error)
 
     def _take(self) -> list[Save]:
         """The oldest save and those behind it that fit into one commit with it."""
@@ -190,29 +163,35 @@ class Saver:
         """Gives every save of the group its answer. Raises what is true of all that have none."""
         deadline, is_fresh = Deadline(self._timeout_s), False
         while group:
+            unsent = None
             try:
                 decided = await self._decide(group, is_fresh, deadline)
                 first = await self._send(decided, deadline)
-            except Replaced:
-                self._around.forget()
-                first = None
-            if first is not None:
                 await self._finish(decided, first)
                 return
+            except Replaced:
+                self._around.forget()
+            except _Again as again:
+                unsent = again.unsent
             is_fresh = True
             if not await deadline.pause():
-                raise StoreLocked(self._wire.address.shown, None, self._timeout_s)
+                raise self._give_up(unsent)
+
+    def _give_up(self, unsent: str | None) -> MsgStoreError:
+        if unsent is not None:
+            return WriteFailed(self._wire.address.shown, f"nothing was saved: {unsent}")
+        return StoreLocked(self._wire.address.shown, None, self._timeout_s)
 
     async def _finish(self, decided: Decided, first: int) -> None:
         for save, error in decided.refused:
-            _answer(save, error=error)
+            answer(save, error=error)
         if decided.items:
-            self._heads |= {s: _settled(head, first) for s, head in decided.heads.items()}
+            self._heads |= {s: settled(head, first) for s, head in decided.heads.items()}
             if len(self._heads) > _HEADS_KEPT:
                 self._heads.clear()
             await self._around.saved(first, decided.items)
         for save, results in decided.answers:
-            _answer(save, [_placed(result, first) for result in results])
+            answer(save, [placed(result, first) for result in results])
 
     # ------------------------------------------------------------ deciding
 
@@ -239,13 +218,13 @@ class Saver:
         streams = list(dict.fromkeys(request.stream_id for request in requests))
         ids = {m.id for request in requests for m in request.messages if m.id is not None}
         sessions = {save.session_id for save in group if save.session_id is not None}
-        heads, found, closed = await asyncio.gather(
-            self._heads_for(streams, getter, is_fresh),
-            self._find(ids, getter),
-            self._closed(sessions, getter),
+        # In this order: what another saves to a stream in between is then found, or in the way.
+        heads = await self._heads_for(streams, getter, is_fresh)
+        found, closed = await asyncio.gather(
+            self._find(ids, getter), self._closed(sessions, getter)
         )
-        known = Known(lambda stream_id: heads[stream_id].revision, found.get, _BASE)
-        return _decide(group, known, heads, closed, getter.place.subjects if getter else "")
+        known = Known(lambda stream_id: heads[stream_id].revision, found.get, BASE)
+        return decide(group, known, heads, closed, getter.place.subjects if getter else "")
 
     async def _heads_for(
         self, streams: Sequence[str], getter: Getter | None, is_fresh: bool
@@ -291,28 +270,30 @@ class Saver:
 
     # ------------------------------------------------------------ sending
 
-    async def _send(self, decided: Decided, deadline: Deadline) -> int | None:
-        """The sequence of the first message; None where it has to be decided again."""
+    async def _send(self, decided: Decided, deadline: Deadline) -> int:
+        """The sequence of the first message. Raises _Again, Replaced, and what its savers are told."""
         if not decided.items:
             return 0
-        shown = self._wire.address.shown
         try:
             await self._wire.ready(deadline)
             ack = await publish(self._wire, decided.items, deadline)
         except Refused as error:
             if error.code in WRONG_SEQUENCE | KNOWN_ID | TRY_AGAIN:
-                return None
-            raise _refusal(error, decided.items, self.limits, shown) from None
+                raise _Again from None
+            raise _refusal(error, decided.items, self.limits, self._wire.address.shown) from None
         except NotSent as error:
-            if deadline.is_over:
-                raise WriteFailed(shown, f"nothing was saved: {error}") from None
             if getter := await self._around.getter(False, deadline):
                 await getter.check_place(deadline)
-            return None
+            raise _Again(str(error)) from None
         except WireError:
             getter = await self._around.getter(False, deadline)
-            return await settle(self._wire, getter, decided.items, deadline)
-        return None if ack.is_duplicate else ack.last - len(decided.items) + 1
+            first = await settle(self._wire, getter, decided.items, deadline)
+            if first is None:
+                raise _Again from None
+            return first
+        if ack.is_duplicate:
+            raise _Again
+        return ack.last - len(decided.items) + 1
 
 
 def limits_of(wire: Wire) -> Limits:
@@ -321,66 +302,6 @@ def limits_of(wire: Wire) -> Limits:
         return limits
     most = wire.max_payload - limits.header_bytes_max
     return replace(limits, message_bytes_max=min(limits.message_bytes_max, most))
-
-
-def _decide(
-    group: Sequence[Save],
-    known: Known,
-    heads: dict[str, Head],
-    closed: dict[str | None, MsgStoreError],
-    prefix: str,
-) -> Decided:
-    plan, decided = JointPlan(known), Decided([], [], [], [], {})
-    for save in group:
-        try:
-            if save.session_id in closed and any(save.encoded):
-                raise closed[save.session_id]
-            one = plan.decide(save.requests, independent=save.independent)
-        except MsgStoreError as error:
-            decided.refused.append((save, error))
-            continue
-        decided.answers.append((save, one.results))
-        for new in one.new:
-            _add(decided, save, new, heads, prefix)
-    return decided
-
-
-def _add(decided: Decided, save: Save, new: NewSave, heads: dict[str, Head], prefix: str) -> None:
-    stream_id = new.request.stream_id
-    for ordinal, message in enumerate(save.encoded[new.request_index]):
-        headers = {
-            MSG_ID: message.message_id,
-            REVISION: str(new.first_revision + ordinal),
-            KIND: message.kind,
-        }
-        if save.session_id is not None:
-            headers[SESSION] = save.session_id
-        if stream_id not in decided.heads:
-            headers[EXPECTED] = str(heads[stream_id].sequence)
-        decided.items.append(Item(prefix + message.token, headers, message.body))
-        decided.ids.append((message.message_id, message.kind))
-        decided.heads[stream_id] = Head(
-            new.first_revision + ordinal, _BASE + len(decided.items) - 1
-        )
-
-
-def _settled(head: Head, first: int) -> Head:
-    return Head(head.revision, head.sequence - _BASE + first)
-
-
-def _placed(result: SaveResult, first: int) -> SaveResult:
-    """The result with the positions that the server has given out; those of repeats stay."""
-    if result.first_position < _BASE and result.last_position < _BASE:
-        return result
-    return replace(
-        result,
-        first_position=_place(result.first_position, first),
-        last_position=_place(result.last_position, first),
-    )
-
-
-def _place(position: int, first: int) -> int:
-    return position if position < _BASE else position - _BASE + first
 
 
 def _refusal(error: Refused, items: Sequence[Item], limits: Limits, shown: str) -> MsgStoreError:
@@ -393,19 +314,3 @@ def _refusal(error: Refused, items: Sequence[Item], limits: Limits, shown: str) 
     return WriteFailed(shown, reason)
 
 
-def _answer_all(group: Sequence[Save], error: Exception) -> None:
-    for save in group:
-        one = error if len(group) == 1 else copy(error)
-        _answer(save, error=one)
-
-
-def _answer(
-    save: Save, results: list[SaveResult] | None = None, error: Exception | None = None
-) -> None:
-    if save.answer.done():
-        return
-    if error is not None:
-        save.answer.set_exception(error)
-        save.answer.exception()  # a saver that was cancelled does not ask for it
-    elif results is not None:
-        save.answer.set_result(results)

@@ -74,6 +74,11 @@ class Sessions:
             raise SessionNotFound(session_id)
         return raw
 
+    async def begun_after(self, session_id: str) -> int:
+        """The position behind which the messages of a session are; 0 where it is not known."""
+        raw = await self._getter.last(self._key(session_id), bucket=True)
+        return 0 if raw is None else int(orjson.loads(raw.body)["after"])
+
     async def open(self, session_id: str) -> Raw:
         """Raises SessionNotFound, SessionEnded."""
         raw = await self.find(session_id)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgstore.backends.base import BaseStore, LocalSessions
 from msgstore.backends.nats.address import NatsAddress
-from msgstore.backends.nats.core import NatsCore, Reading
+from msgstore.backends.nats.core import NatsCore
+from msgstore.backends.nats.iterating import Reading
 from msgstore.backends.nats.loop import LoopThread
 from msgstore.backends.nats.records import Limits
 from msgstore.model.arguments import Direction, check_filter
