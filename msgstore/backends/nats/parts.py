@@ -12,6 +12,7 @@ from msgstore.backends.nats.reading import Decoder, Hints, head_of
 from msgstore.backends.nats.records import Raw
 from msgstore.backends.nats.sessions import Sessions
 from msgstore.backends.nats.wire import Wire
+from msgstore.model.clock import to_datetime
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import NO_SESSION
 from msgstore.model.results import StoreStats, StreamInfo
@@ -83,14 +84,14 @@ class Parts:
         if size is None:
             raise Replaced
         ends = [] if not snapshot.last else sorted({1, snapshot.last})
-        stored = await self.decoder.decode(await getter.many_at(ends))
+        times_us = await self.decoder.times_us(await getter.many_at(ends))
         return StoreStats(
             total_messages=snapshot.last,
             total_commands=commands,
             total_events=snapshot.last - commands,
             total_streams=size.streams,
             total_sessions=await self.sessions.count(),
-            oldest_message=stored[0].timestamp if stored else None,
-            newest_message=stored[-1].timestamp if stored else None,
+            oldest_message=to_datetime(times_us[0]) if times_us else None,
+            newest_message=to_datetime(times_us[-1]) if times_us else None,
             disk_bytes=size.size_bytes,
         )

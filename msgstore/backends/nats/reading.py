@@ -37,6 +37,12 @@ class Decoder:
         self._times_us: OrderedDict[int, int] = OrderedDict()
 
     async def decode(self, raws: Sequence[Raw]) -> list[PositionalMessage]:
+        """Raises CorruptStore for what msgstore did not write."""
+        times_us = await self.times_us(raws)
+        length = self._prefix_length
+        return [decode(raw, length, us) for raw, us in zip(raws, times_us, strict=True)]
+
+    async def times_us(self, raws: Sequence[Raw]) -> list[int]:
         """The time of a commit is that of its first message, wherever that one is."""
         times_us = self._times_us
         for raw in raws:
@@ -45,10 +51,10 @@ class Decoder:
         firsts = {raw.first_of_commit for raw in raws if raw.batch_place > 1}
         for first in await self._getter.many_at(sorted(firsts - times_us.keys())):
             times_us[first.sequence] = first.time_us
-        decoded = [decode(raw, self._prefix_length, self._time_us(raw)) for raw in raws]
+        found = [self._time_us(raw) for raw in raws]
         while len(times_us) > _TIMES_KEPT:
             times_us.popitem(last=False)
-        return decoded
+        return found
 
     def _time_us(self, raw: Raw) -> int:
         return raw.time_us if raw.batch_place < 2 else self._times_us[raw.first_of_commit]

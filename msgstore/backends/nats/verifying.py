@@ -72,7 +72,9 @@ class Verifier:
         self._look_at_id(raw)
 
     def _look_at_id(self, raw: Raw) -> None:
-        message_id = raw.headers.get(MSG_ID, "")
+        message_id = raw.headers.get(MSG_ID)
+        if message_id is None:
+            return
         if message_id in self._ids:
             self._find(raw, f"message id {message_id:.100} stands here a second time")
         if len(self._ids) < _IDS_MAX:
