@@ -95,7 +95,10 @@ class SqliteMessageStore(LocalSessions, BaseStore):
         with self._lock:
             if self._is_closed:
                 raise StoreClosed(self.path, "the store is closed")
-            return self._database.execute(sql, values).fetchall()
+            try:
+                return self._database.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:  # locked for too long, or the disk is full
+                raise StoreUnavailable(self.path, str(error)) from None
 
     # ------------------------------------------------------------ saving
 
@@ -132,7 +135,7 @@ class SqliteMessageStore(LocalSessions, BaseStore):
                 time_us,
                 self._current or NO_SESSION,
                 message.id or format_uuid(uuid7()),
-                json.dumps(message.to_json()),
+                json.dumps(message.to_json(), ensure_ascii=False),
             )
 
     def _revision_of(self, stream_id: str) -> int:
@@ -377,7 +380,7 @@ class SqliteMessageStore(LocalSessions, BaseStore):
 
 
 def _check_size(message: Message, index: int) -> None:
-    size_bytes = len(json.dumps(message.to_json()))
+    size_bytes = len(json.dumps(message.to_json(), ensure_ascii=False).encode())
     if size_bytes > _BODY_BYTES_MAX:
         error = MessageTooLarge("the message", size_bytes, _BODY_BYTES_MAX)
         error.request_index = index

@@ -49,15 +49,12 @@ class Decoder:
             if raw.batch_place == 1:
                 times_us[raw.sequence] = raw.time_us
         firsts = {raw.first_of_commit for raw in raws if raw.batch_place > 1}
-        for first in await self._getter.many_at(sorted(firsts - times_us.keys())):
-            times_us[first.sequence] = first.time_us
-        found = [self._time_us(raw) for raw in raws]
+        known = {first: times_us[first] for first in firsts if first in times_us}
+        for first in await self._getter.many_at(sorted(firsts - known.keys())):
+            known[first.sequence] = times_us[first.sequence] = first.time_us
         while len(times_us) > _TIMES_KEPT:
             times_us.popitem(last=False)
-        return found
-
-    def _time_us(self, raw: Raw) -> int:
-        return raw.time_us if raw.batch_place < 2 else self._times_us[raw.first_of_commit]
+        return [r.time_us if r.batch_place < 2 else known[r.first_of_commit] for r in raws]
 
 
 class Pages(Protocol):
