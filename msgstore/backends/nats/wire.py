@@ -23,7 +23,7 @@ from msgstore.model.errors import StoreClosed, StoreUnavailable, UnsupportedForm
 
 SERVER_MIN = (2, 12, 1)
 """The first with atomic batches that take message ids."""
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 3
 ECHO_S = 2
 ATTEMPT_S = 5.0
 """How long an answer may take before the question is put again."""
@@ -129,17 +129,21 @@ class Wire:
 
     async def connect(self) -> None:
         """Tries every server. Raises StoreUnavailable, UnsupportedFormat."""
-        client, self._complaint = Client(), ""
-        try:
-            await client.connect(list(self.address.servers), **self._options(client))
-            self._insist_on_tls(client)
-        except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
-            with suppress(Exception):
-                await client.close()
-            is_vague = isinstance(error, nats.errors.NoServersError)
-            reason = self._complaint if is_vague else _sentence(error)
-            raise StoreUnavailable(self.address.shown, _reason(reason)) from None
-        await self._begin(client)
+        servers, reason = list(self.address.servers), ""
+        for first in range(len(servers)):  # the client itself gives up at one that says nothing
+            client, self._complaint = Client(), ""
+            try:
+                await client.connect(servers[first:] + servers[:first], **self._options(client))
+                self._insist_on_tls(client)
+            except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
+                with suppress(Exception):
+                    await client.close()
+                is_vague = isinstance(error, nats.errors.NoServersError)
+                reason = reason or (self._complaint if is_vague else _sentence(error))
+                continue
+            await self._begin(client)
+            return
+        raise StoreUnavailable(self.address.shown, _reason(reason))
 
     async def _begin(self, client: Client) -> None:
         # Only from now on: a first connection that fails has to say so instead of trying on.
