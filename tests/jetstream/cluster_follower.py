@@ -1,6 +1,6 @@
 """A process that follows the whole store and notes each position, until it is told to end.
 
-    python -m jetstream.cluster_follower URL LOG
+python -m jetstream.cluster_follower URL LOG
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def test_analysis(filled: Cli, command: str) -> None:
     arguments = {
         "stuck": ["stuck"],
         "trace": ["trace", "--correlation-id", "c-1"],
-        "latency": ["latency", "--from", "OrderPlaced", "--to", "OrderShipped"],
+        "latency": ["latency", "OrderPlaced", "OrderShipped"],
     }[command]
     assert filled(*arguments).code in (0, 1)
 

@@ -312,5 +312,3 @@ def _refusal(error: Refused, items: Sequence[Item], limits: Limits, shown: str) 
         return TooManyMessages(len(items), limits.commit_messages_max)
     reason = f"nothing was saved: {error.description} (JetStream error {error.code})"
     return WriteFailed(shown, reason)
-
-

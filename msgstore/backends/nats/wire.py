@@ -136,8 +136,7 @@ class Wire:
                 await client.connect(servers[first:] + servers[:first], **self._options(client))
                 self._insist_on_tls(client)
             except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
-                with suppress(Exception):
-                    await client.close()
+                await _end(client)
                 is_vague = isinstance(error, nats.errors.NoServersError)
                 reason = reason or (self._complaint if is_vague else _sentence(error))
                 continue
@@ -237,8 +236,7 @@ class Wire:
     async def close(self) -> None:
         self._is_closed = True
         if not self._client.is_closed:
-            with suppress(Exception):
-                await self._client.close()
+            await _end(self._client)
 
     # ------------------------------------------------------------ asking
 
@@ -352,6 +350,12 @@ class ServerTooOld(UnsupportedFormat):
         super().__init__(path, f"the server is NATS {found}; a store needs {needed} or newer")
         self.found = found
         self.needed = needed
+
+
+async def _end(client: Client) -> None:
+    """Closes it; a connection whose TLS has failed would never be said to be closed."""
+    with suppress(Exception):
+        await asyncio.wait_for(client.close(), ECHO_S)
 
 
 def _is_passing(answer: dict[str, Any]) -> bool:
