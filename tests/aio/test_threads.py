@@ -294,6 +294,35 @@ def test_a_save_that_waits_for_a_thread_is_withdrawn() -> None:
     asyncio.run(main())
 
 
+def test_the_end_of_a_session_is_not_withdrawn() -> None:
+    """A block that is cancelled while its end waits for a thread ends its session all the same."""
+
+    async def main() -> None:
+        slow = Slow()
+        async with ThreadedMessageStore(slow, threads=1) as store:
+            is_leaving = asyncio.Event()
+
+            async def work() -> None:
+                async with store.session("work"):
+                    saving.append(asyncio.ensure_future(store.save_message("a", event(1))))
+                    await slow.has_begun()  # the only thread is taken: whoever comes now waits
+                    is_leaving.set()
+
+            saving: list[asyncio.Future[SaveResult]] = []
+            task = asyncio.ensure_future(work())
+            await is_leaving.wait()
+            task.cancel()
+            await asyncio.sleep(0)
+            slow.may_go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await saving[0]).count == 1
+            [info] = await store.get_sessions()
+            assert (info.status, store.current_session) == ("ok", None)
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_save_of_unknown_outcome() -> None:
     """Where even the store cannot tell, the outcome says so."""
 
