@@ -101,6 +101,7 @@ class TaskClaims(StoreClaims):
         while not saving.done():
             for read in (async_store.get_all_messages(), async_store.get_messages("orders")):
                 assert len(await listed(read)) % BATCH == 0
+            await asyncio.sleep(0)  # a store may read without giving others their turn
         await saving
         assert await async_store.count_messages() == 30 * BATCH
 
