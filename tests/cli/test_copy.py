@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from msgstore import FileMessageStore, Message
+from msgstore import FileMessageStore, Message, StoreNotFound
 from msgstore.cli.copying import shown
 
-from .harness import Cli, json_lines
+from .harness import Cli, Done, open_terminal, read_terminal
 
 PERMITS = Path(__file__).resolve().parents[2] / "examples" / "permits.ndjson"
 
@@ -30,6 +32,11 @@ def permits(shared_cli: Cli) -> Cli:
 
 
 COUNT = len(PERMITS.read_bytes().splitlines()) + 1
+
+
+def save(store: Path, stream_id: str, *messages: Message) -> None:
+    with FileMessageStore(store, durability="os") as opened:
+        opened.save_messages(stream_id, messages)
 
 
 def content(cli: Cli, store: str) -> list[dict[str, object]]:
@@ -70,8 +77,8 @@ def test_all_of_a_store(permits: Cli, source: str, tmp_path: Path) -> None:
 
 def test_what_is_said(cli: Cli) -> None:
     """On a terminal a sentence: what is new, what was known, what was kept."""
-    cli("save", "a", "-t", "T", "--id", "1")
-    cli("save", "b", "-t", "U", "--id", "2")
+    save(cli.store, "a", Message("T"))
+    save(cli.store, "b", Message("U"))
 
     def said(*arguments: str) -> str:
         done = cli.terminal("copy", ".msgstore", *arguments)
@@ -87,7 +94,7 @@ def test_what_is_said(cli: Cli) -> None:
         "nothing new: 2 messages known; verified; all have the places they had\n"
     )
     assert said("new", "-q") == ""
-    cli("--store", "other", "save", "z", "-t", "T")
+    save(cli.folder / "other", "z", Message("T"))
     assert said("other", "--stream", "b") == (
         "copied 1 message, positions 2–2; verified; all have the places they had\n"
     )
@@ -112,8 +119,11 @@ def test_a_dry_run(permits: Cli, tmp_path: Path) -> None:
 
 def test_a_check(cli: Cli) -> None:
     """Exit code 1, and what is wrong: a message missing, another content, another order."""
-    for n in range(4):
-        cli("save", "a", "-t", "T", "--id", str(n), f"n:={n}")
+
+    def numbered(ids: str) -> list[Message]:
+        return [Message("T", {"n": int(n)}, id=n) for n in ids.split()]
+
+    save(cli.store, "a", *numbered("0 1 2 3"))
     assert cli("copy", ".msgstore", "nowhere", "--check").code == 1
     assert not cli.folder.joinpath("nowhere").exists()
     cases = {
@@ -122,12 +132,10 @@ def test_a_check(cli: Cli) -> None:
         "0 9 2 3": "they differ: of 4 messages, 1 missing; from position 2\n",
     }
     for number, (ids, said) in enumerate(cases.items()):
-        store = f"store-{number}"
-        for n in ids.split():
-            cli("--store", store, "save", "a", "-t", "T", "--id", n, f"n:={n}")
-        done = cli.terminal("copy", ".msgstore", store, "--check")
+        save(cli.folder / f"store-{number}", "a", *numbered(ids))
+        done = cli.terminal("copy", ".msgstore", f"store-{number}", "--check")
         assert (done.code, done.out) == (1, said)
-    cli("--store", "content", "save", "a", "-t", "T", "--id", "0", "n:=5")
+    save(cli.folder / "content", "a", Message("T", {"n": 5}, id="0"))
     done = cli("copy", ".msgstore", "content", "--check")
     assert (done.code, done.lines[0]["different"], done.lines[0]["missing"]) == (1, 1, 3)
 
@@ -180,8 +188,9 @@ def test_the_environment_stamps_nothing(permits: Cli, tmp_path: Path) -> None:
 
 def test_a_revision_that_is_taken(cli: Cli) -> None:
     """Exit code 4, with what was copied before it; --renumber lets it through."""
-    cli.save(*({"streamId": s, "type": "T", "data": n} for n, s in enumerate("aab")))
-    cli("--store", "other", "save", "b", "-t", "Foreign")
+    save(cli.store, "a", Message("T", 0), Message("T", 1))
+    save(cli.store, "b", Message("T", 2))
+    save(cli.folder / "other", "b", Message("Foreign"))
     done = cli("copy", ".msgstore", "other")
     assert (done.code, done.out) == (4, "")
     assert done.err == (
@@ -196,8 +205,8 @@ def test_a_revision_that_is_taken(cli: Cli) -> None:
 
 def test_an_id_that_is_taken(cli: Cli) -> None:
     """Exit code 2: the same id with other content is another message."""
-    cli("save", "a", "-t", "T", "--id", "1", "n:=1")
-    cli("--store", "other", "save", "a", "-t", "T", "--id", "1", "n:=2")
+    save(cli.store, "a", Message("T", 1, id="1"))
+    save(cli.folder / "other", "a", Message("T", 2, id="1"))
     done = cli("copy", ".msgstore", "other")
     assert done.code == 2
     assert (
@@ -237,7 +246,7 @@ def test_what_cannot_be(permits: Cli, arguments: tuple[str, ...], code: int, wor
 
 def test_damage_in_the_source(cli: Cli) -> None:
     """Exit code 3: what stands before it is copied and said."""
-    cli.save(*({"streamId": "a", "type": "T", "data": n} for n in range(100)))
+    save(cli.store, "a", *(Message("T", n) for n in range(100)))
     [segment] = (path for path in cli.store.joinpath("streams").rglob("*") if path.is_file())
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
@@ -250,77 +259,129 @@ def test_damage_in_the_source(cli: Cli) -> None:
     assert f"copied before it: {copied} messages, positions 1–{copied}" in done.err
 
 
+DYING = """if True:
+    import os, signal, sys
+    from msgstore.cli.app import main
+    number, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+    write = os.pwrite
+    def dying_write(*arguments):
+        global left
+        left -= 1
+        if not left:
+            signal.raise_signal(number)
+        return write(*arguments)
+    os.pwrite = dying_write
+    sys.exit(main())
+"""
+"""msgstore, but that it gets a signal as it begins a certain write to a store."""
+
+
+def copy_with_a_signal(cli: Cli, number: signal.Signals, at_write: int) -> Done:
+    copying = ("copy", ".msgstore", "copy", "--batch-size", "50")
+    process = subprocess.run(
+        [sys.executable, "-c", DYING, str(int(number)), str(at_write), *copying],
+        cwd=cli.folder,
+        env=dict(cli.environment),
+        capture_output=True,
+        check=False,
+    )
+    return Done(process.returncode, process.stdout.decode(), process.stderr.decode())
+
+
 def a_big_store(cli: Cli, count: int) -> None:
     with FileMessageStore(cli.store, durability="os") as store:
         for session in range(4):
             with store.session(f"run {session}"):
-                for number in range(count // 4 // 500):
-                    stream_id = f"s-{number % 7}"
-                    messages = [Message("T", {"n": n, "s": session}) for n in range(500)]
-                    store.save_messages(stream_id, messages)
+                for number in range(count // 4 // 100):
+                    messages = [Message("T", {"n": n, "s": session}) for n in range(100)]
+                    store.save_messages(f"s-{number % 7}", messages)
 
 
-def start_copy(cli: Cli, reached: int) -> subprocess.Popen[bytes]:
-    """A copy that has come so far, and is under way."""
-    process = cli.start("copy", ".msgstore", "copy", "--batch-size", "50")
-    while cli("--store", "copy", "query", "--from-position", str(reached), "-n", "1").out == "":
-        assert process.poll() is None, process.communicate()
-    return process
+def read(store: Path) -> list[tuple[object, ...]]:
+    """Every message with its places; [] where no store is."""
+    try:
+        with FileMessageStore(store, create=False) as opened:
+            return [
+                (m.stream_id, m.revision, m.position, m.message) for m in opened.get_all_messages()
+            ]
+    except StoreNotFound:
+        return []
 
 
 def test_killed_again_and_again(cli: Cli) -> None:
-    """Killed with SIGKILL in the middle, five times, it goes on: no message twice, none left out."""
-    a_big_store(cli, 12_000)
-    for reached in (1, 1700, 4000, 8100, 11_000):
-        process = start_copy(cli, reached)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    kept = int(cli("--store", "copy", "query", "--count").out)
-    assert 11_000 <= kept < 12_000
+    """Killed with SIGKILL anywhere in a commit it goes on: no message twice, none left out."""
+    a_big_store(cli, 1200)
+    original, kept = read(cli.store), 0
+    for at_write in (2, 30, 31, 32, 33):
+        done = copy_with_a_signal(cli, signal.SIGKILL, at_write)
+        assert (done.code, done.out) == (-signal.SIGKILL, "")
+        before, kept = kept, len(found := read(cli.folder / "copy"))
+        assert kept >= before
+        assert found == original[:kept]
+    assert 100 < kept < 1200
     [report] = cli("copy", ".msgstore", "copy").lines
     # A commit that was on record but not carried out when the process was killed is there too.
     assert kept <= report["duplicates"] <= kept + 50
-    assert report["messages"] == 12_000 - report["duplicates"]
-    assert (report["revisionsKept"], report["positionsKept"]) == (12_000, 12_000)
-    assert content(cli, "copy") == content(cli, ".msgstore")
-    copies = cli("--store", "copy", "sessions").lines
-    assert [(s["name"], s["status"], s["messageCount"]) for s in copies] == [
-        (f"run {n}", "ok", 3000) for n in range(4)
-    ]
-    assert cli("--store", "copy", "verify").code == 0
-    assert cli("copy", ".msgstore", "copy", "--check").code == 0
+    assert report["messages"] == 1200 - report["duplicates"]
+    assert (report["revisionsKept"], report["positionsKept"]) == (1200, 1200)
+    assert read(cli.folder / "copy") == original
+    with FileMessageStore(cli.folder / "copy") as copy:
+        assert [(s.name, s.status, s.message_count) for s in copy.get_sessions()] == [
+            (f"run {n}", "ok", 300) for n in range(4)
+        ]
+        assert copy.verify().findings == ()
 
 
 def test_an_interrupt(cli: Cli) -> None:
     """Ctrl-C ends it with 130 and says what is on record."""
-    a_big_store(cli, 12_000)
-    process = start_copy(cli, 300)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert (process.returncode, out) == (130, b"")
+    a_big_store(cli, 1200)
+    done = copy_with_a_signal(cli, signal.SIGINT, 40)
+    assert (done.code, done.out) == (130, "")
     kept = int(cli("--store", "copy", "query", "--count").out)
-    said = re.match(r"interrupted; copied before it: ([\d,]+) messages, positions 1–", err.decode())
-    assert said is not None, err
-    # It may have come between a commit and its being counted.
-    assert kept - 50 <= int(said[1].replace(",", "")) <= kept
+    said = re.match(r"interrupted; copied before it: ([\d,]+) messages, positions 1–", done.err)
+    assert said is not None, done.err
+    # It came between a commit and its being counted, or before the commit.
+    assert int(said[1].replace(",", "")) in (kept - 50, kept)
+    assert 0 < kept < 1200
     assert cli("copy", ".msgstore", "copy").lines[0]["duplicates"] == kept
+
+
+IMPATIENT = """if True:
+    import sys
+    from msgstore.cli.app import main
+    from msgstore.cli.render import progress
+    progress._FIRST_AFTER_S = progress._EVERY_S = 0
+    sys.exit(main())
+"""
+"""msgstore, but that it shows progress at once."""
 
 
 def test_progress(cli: Cli) -> None:
     """A long copy shows on a terminal how far it is, and leaves nothing of it behind."""
-    a_big_store(cli, 12_000)
-    done = cli.terminal("copy", ".msgstore", "copy", "--batch-size", "20")
-    assert done.code == 0
-    assert done.out.startswith("copied 12,000 messages, positions 1–12000, 4 sessions; verified;")
-    assert "messages copied, " in done.err
-    assert done.err.endswith("\r\x1b[K")
+    a_big_store(cli, 1200)
+    ours, theirs = open_terminal(100)
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "copy", ".msgstore", "copy", "--batch-size", "50"],
+        cwd=cli.folder,
+        env=dict(cli.environment),
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = read_terminal(ours)
+    assert process.wait() == 0
+    assert "\r\x1b[K1,150 messages copied, " in said
+    assert "\r\x1b[K1,000 messages verified, " in said
+    assert said.rpartition("\r\x1b[K")[2] == (
+        "copied 1,200 messages, positions 1–1200, 4 sessions; verified;"
+        " all have the places they had\n"
+    )
 
 
 def test_nothing_acts_on_the_terminal(cli: Cli) -> None:
     """A stream's id in an error is shown escaped."""
-    cli.save({"streamId": "a\u202eb", "type": "T"})
-    cli("--store", "other", "save", "a\u202eb", "-t", "Foreign")
+    save(cli.store, "a\u202eb", Message("T"))
+    save(cli.folder / "other", "a\u202eb", Message("Foreign"))
     done = cli.terminal("copy", ".msgstore", "other")
     assert done.code == 4
     assert "\u202e" not in done.err
@@ -335,11 +396,10 @@ def test_a_report_tells_no_secret() -> None:
 
 def test_fields(cli: Cli) -> None:
     """The report is a record as any other: -o and --fields take it."""
-    cli.save(*[{"streamId": "a", "type": "T"}] * 3)
+    save(cli.store, "a", *[Message("T")] * 3)
     done = cli("copy", ".msgstore", "new", "-o", "csv", "--fields", "messages,positionsKept")
     assert done.out == "messages,positionsKept\r\n3,3\r\n"
     assert json.loads(cli("copy", ".msgstore", "new", "-o", "json").out)["duplicates"] == 3
     assert "messages" in cli("copy", ".msgstore", "new", "-o", "table").out
     assert cli("copy", ".msgstore", "other", "--fields", "colour").code == 2
     assert not cli.folder.joinpath("other").exists()
-    assert cli("copy", ".msgstore", "new", stdin=json_lines()).err == ""
