@@ -51,6 +51,7 @@ class StoreCopy:
         self._settings = settings
         self._source = _name(source, "SRC")
         self._target = _name(target, "DST")
+        _refuse_same_place(self._source, self._target)
         self._select = select
         self._is_check = check
         names = shown(self._source), shown(self._target)
@@ -117,9 +118,7 @@ class StoreCopy:
     def _refuse_same(self, source: "LocalMessageStore", target: "LocalMessageStore") -> None:
         here, there = (getattr(store, "store_id", None) for store in (source, target))
         if here is not None and here == there:
-            raise BadUsage(
-                "both are one store, or one is a backup of the other", "msgstore backup -h"
-            )
+            raise _one_store("both are one store, or one is a backup of the other")
 
     # ------------------------------------------------------------ what is said
 
@@ -188,6 +187,18 @@ def _name(url: str, what: str) -> str:
             "copy writes to stores, and this is the name of a pack", "msgstore export -h"
         )
     return os.path.abspath(path)
+
+
+def _refuse_same_place(source: str, target: str) -> None:
+    """Raises BadUsage for what can be seen before a store is opened: not every backend has an identity."""
+    if source == target:
+        raise _one_store("both are one store")
+    if path_of(source) is not None and target.startswith(os.path.join(source, "")):
+        raise BadUsage("DST is a place inside of SRC", "name a folder beside it")
+
+
+def _one_store(what: str) -> BadUsage:
+    return BadUsage(what, "name two stores; `msgstore backup` brings a backup up to date")
 
 
 def shown(url: str) -> str:

@@ -69,7 +69,9 @@ class NativeMessageStore(AsyncLocalSessions, AsyncBaseStore):
         return self._hand_out(self._inner.get_all_messages(filter, count, direction=direction))
 
     async def _hand_out(self, items: Iterator[T]) -> AsyncGenerator[T, None]:
-        await asyncio.sleep(0)  # where there are no items too: else who reads again and again is alone
+        await asyncio.sleep(
+            0
+        )  # where there are no items too: else who reads again and again is alone
         for number, item in enumerate(items, start=1):
             if number % 64 == 0:
                 await asyncio.sleep(0)

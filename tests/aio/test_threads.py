@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from msgstore import (
     StoreNotFound,
 )
 from msgstore.aio import AsyncLocalMessageStore, ThreadedMessageStore, open_store, outcome
+from msgstore.aio.reading import Chunks
 from msgstore.disk.lock import FileLock
 from msgstore.testing.claims.base import event, events, numbers, positions
 from msgstore.testing.claims.cancelling import listed
@@ -389,36 +389,42 @@ def test_cancelling_under_somebody_elses_lock(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- reading
 
 
-def test_reads_are_streamed(tmp_path: Path) -> None:
-    """A read holds a chunk in memory, whatever there is to read, and hands over a thousand at once."""
+class Counting(MemoryMessageStore):
+    """Counts what its reads have given."""
+
+    given = 0
+
+    def get_all_messages(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
+        for stored in super().get_all_messages(*arguments, **named):
+            self.given += 1
+            yield stored
+
+
+def test_reads_are_streamed() -> None:
+    """A read is ahead of its task by a chunk, whatever there is to read."""
 
     async def main() -> None:
-        async with file_store(tmp_path) as store:
-            batch = [Message("A", {"text": "x" * 2000, "n": n}) for n in range(500)]
-            for _ in range(20):
-                await store.save_messages("a", batch)
-            handed_over = 0
-            look = store._threads.look
-
-            async def counted(call: Callable[[], Any]) -> Any:
-                nonlocal handed_over
-                handed_over += 1
-                return await look(call)
-
-            store._threads.look = counted  # type: ignore[method-assign]
-            del batch
+        counting = Counting()
+        async with ThreadedMessageStore(counting) as store:
+            await store.save_messages("a", [Message("A")] * 4000)
             count = 0
-            tracemalloc.start()
             async for _ in store.get_all_messages():
                 count += 1
-            _, peak_bytes = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-            assert count == 10_000
-            assert peak_bytes < 10_000 * 2000 / 2
-            # Traced, messages are slow to read, and a chunk ends after a while: not one by one at least.
-            assert handed_over < 1000
+                assert count <= counting.given <= count + 1024
+            assert count == 4000
 
     asyncio.run(main())
+
+
+def test_how_much_is_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few messages at first, twice as many each time, a thousand at most; and what a while gives."""
+    monkeypatch.setattr("msgstore.aio.reading._FETCH_S", PATIENCE_S)
+    chunks = Chunks(lambda: iter(range(4000)))
+    sizes = [len(chunk) for chunk in iter(chunks.fetch, [])]
+    assert sizes == [32, 64, 128, 256, 512, 1024, 1024, 960]
+    monkeypatch.setattr("msgstore.aio.reading._FETCH_S", 0)
+    chunks = Chunks(lambda: iter(range(3)))
+    assert list(iter(chunks.fetch, [])) == [[0], [1], [2]]
 
 
 class Told(MemoryMessageStore):
@@ -672,6 +678,54 @@ def test_opening_that_is_cancelled(tmp_path: Path) -> None:
     for turns in range(12):
         asyncio.run(main(turns))
         assert (our_threads(), open_files()) == ([], before)
+
+
+class Noting(MemoryMessageStore):
+    """Notes that it was closed, and can be no asynchronous store."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+    def as_async(self) -> Any:
+        raise OSError("no loop for it")
+
+
+def test_opening_that_is_cancelled_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that was opened after all is closed."""
+    opened, has_begun, may_go_on = Noting(), threading.Event(), threading.Event()
+
+    def open_slowly(url: str, **options: Any) -> MemoryMessageStore:
+        has_begun.set()
+        assert may_go_on.wait(PATIENCE_S)
+        return opened
+
+    monkeypatch.setattr("msgstore.aio.opening.open_sync", open_slowly)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(_opened(Path("anywhere")))
+        await until(has_begun.is_set)
+        task.cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert opened.is_closed
+    assert our_threads() == []
+
+
+def test_opening_that_fails_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that cannot be made asynchronous is closed, and the error told."""
+    opened = Noting()
+    monkeypatch.setattr("msgstore.aio.opening.open_sync", lambda url, **options: opened)
+    with pytest.raises(OSError, match="no loop for it"):
+        asyncio.run(_opened(Path("anywhere")))
+    assert opened.is_closed
+    assert our_threads() == []
 
 
 async def _opened(path: Path) -> AsyncLocalMessageStore:
