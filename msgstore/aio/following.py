@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,11 @@ from msgstore.model.message import PositionalMessage
 if TYPE_CHECKING:
     from msgstore.backends.protocol import MessageStore
 
-_WAIT_S = 0.1
-"""How long the thread waits in one go. When it is no longer needed it ends within twice that."""
-_LOOK_S = 0.6
-"""After so long the whole store is looked at: it may have been emptied."""
+_WAIT_S_MIN, _WAIT_S_MAX = 0.1, 0.5
+"""How long the thread waits in one go: longer while nothing comes, for each begins with a look at the
+whole store. When it is no longer needed it ends within twice that, and at `close` within once."""
+_ARRIVALS_MAX = 64
+"""So many messages are waited for one by one; where more keep coming their end is looked up."""
 _REST_S = 0.001
 """While messages keep coming, the store is looked at no more often than this."""
 
@@ -123,9 +125,13 @@ class Waiter:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._told = asyncio.Event()
+        self._is_told = False
 
     def tell(self) -> None:
-        """From any thread."""
+        """From one thread at a time, of any."""
+        if self._is_told:
+            return
+        self._is_told = True
         try:
             self._loop.call_soon_threadsafe(self._told.set)
         except RuntimeError:  # the loop is closed, and the task gone
@@ -178,40 +184,48 @@ class Watcher:
     def _run(self) -> None:
         """The first look is told too: something may have arrived while the thread began."""
         known: tuple[str | None, int] | None = None
-        look_at_s = 0.0
+        wait_s = _WAIT_S_MIN
         while self._is_needed():
             try:
-                if time.monotonic() >= look_at_s:
-                    present = _identity(self._store), last_position_of(self._store)
-                    look_at_s = time.monotonic() + _LOOK_S
-                    if present != known:
-                        known = present
-                        self._tell()
+                present = _identity(self._store), last_position_of(self._store)
+                if present != known:
+                    known = present
+                    self._tell()
                     time.sleep(_REST_S)
-                if known is not None and self._has_arrived(known[1]):
-                    look_at_s = 0.0
+                last_position = self._tell_arrivals(present[1], wait_s)
+                has_arrived = last_position != present[1]
+                wait_s = _WAIT_S_MIN if has_arrived else min(wait_s * 2, _WAIT_S_MAX)
+                known = present[0], last_position
             except Exception:  # whatever it is, those who look find out, or find what is there
                 self._tell()
-                time.sleep(_WAIT_S)
+                time.sleep(_WAIT_S_MIN)
 
     def _is_needed(self) -> bool:
         """False, and the thread is nobody's any more, when none has waited for a while."""
         with self._lock:
-            is_idle = not self._waiters and time.monotonic() - self._needed_s >= _WAIT_S
-            if is_idle or self._is_closed:
+            if self._is_done():
                 self._thread = None
                 return False
             return True
 
-    def _has_arrived(self, last_position: int) -> bool:
-        """Whether there is a message behind the last position, at once or within a while."""
-        arriving = self._store.follow(None, last_position + 1, _WAIT_S)
+    def _is_done(self) -> bool:
+        """Under the lock."""
+        is_idle = not self._waiters and time.monotonic() - self._needed_s >= _WAIT_S_MIN
+        return is_idle or self._is_closed
+
+    def _tell_arrivals(self, last_position: int, wait_s: float) -> int:
+        """Tells of messages behind the last position, until none comes for a while. Where they end."""
+        arriving = self._store.follow(None, last_position + 1, wait_s)
         try:
-            return next(arriving, None) is not None
-        except CorruptStore:  # it has arrived all the same; whoever reads it is told
-            return True
+            for stored in islice(arriving, _ARRIVALS_MAX):
+                last_position = stored.position
+                self._tell()  # before the iterator is closed: that may take the system 10 ms
+                with self._lock:
+                    if self._is_done():
+                        break
         finally:
             close_iterator(arriving)
+        return last_position
 
     def _tell(self) -> None:
         with self._lock:
