@@ -507,11 +507,18 @@ def test_being_told_of_damage() -> None:
 
 
 class Endless(MemoryMessageStore):
-    """Reads of it never end; it notes those that are closed."""
+    """Reads of it never end; it keeps them, and notes those that are closed."""
 
-    closed = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+        self.kept: list[Iterator[PositionalMessage]] = []
 
     def get_all_messages(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
+        self.kept.append(self._endless(*arguments, **named))
+        return self.kept[-1]
+
+    def _endless(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
         try:
             while True:
                 yield from super().get_all_messages(*arguments, **named)
@@ -611,6 +618,27 @@ def test_following_what_another_process_saves(tmp_path: Path) -> None:
                 for n in range(3):
                     other.save_message("a", event(n))
             assert numbers(await following) == [0, 1, 2]
+
+    asyncio.run(main())
+
+
+class Sneaking(MemoryMessageStore):
+    """Gets a message as the thread that waits for followers looks for the first time."""
+
+    def get_all_messages(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
+        if threading.current_thread().name == "msgstore-follow" and not super().get_stream_info(
+            "a"
+        ):
+            self.save_message("a", event(1))
+        return super().get_all_messages(*arguments, **named)
+
+
+def test_what_arrives_as_the_watch_begins() -> None:
+    """What comes between the look of a follower and that of the thread that waits for it is told."""
+
+    async def main() -> None:
+        async with ThreadedMessageStore(Sneaking()) as store, asyncio.timeout(PATIENCE_S):
+            assert numbers(await first_of(store.follow(), 1)) == [1]
 
     asyncio.run(main())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -312,6 +312,30 @@ def test_matching_in_any_order(ahead: int) -> None:
         assert found.message == stored.message
         matching.take(stored, found)
     assert matching.matched.out_of_order == 3
+
+
+class Asked(MemoryMessageStore):
+    """Notes the ids it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+
+    def get_all_messages(self, *arguments: Any, **named: Any) -> Iterator[PositionalMessage]:
+        wanted = arguments[0] if arguments else None
+        if wanted is not None and wanted.message_id is not None:
+            self.ids.append(wanted.message_id)
+        return super().get_all_messages(*arguments, **named)
+
+
+def test_only_what_is_missing_is_asked_for() -> None:
+    """What was passed in search of a message that is missing is not asked for by its id."""
+    target = Asked()
+    for stored in shop().get_all_messages():
+        if stored.message.id != "m-2":
+            target.save_message(stored.stream_id, stored.message)
+    assert compared(shop(), target).matched.missing == 1
+    assert target.ids == ["m-2"]
 
 
 def test_comparing_with_no_store() -> None:
