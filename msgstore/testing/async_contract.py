@@ -14,12 +14,8 @@ from msgstore.testing.contract import StoreContract
 from msgstore.testing.sync_face import SyncFace, run
 
 
-class AsyncStoreContract(CancellingClaims, TaskClaims, StoreContract):
-    """What every asynchronous store promises. Inherit it, and say in `make_async_store` how to make
-    an empty one. A store that outlives its object also overrides `reopen_async`.
-
-    All tests of a process share one event loop, which runs on a thread of its own.
-    """
+class AsyncClaims(CancellingClaims, TaskClaims):
+    """What only an asynchronous store can keep, and how the claims of every store are put to one."""
 
     async def make_async_store(self, tmp_path: Path) -> AsyncLocalMessageStore:
         """A new, empty store. `tmp_path` is a folder of the test's own."""
@@ -42,3 +38,11 @@ class AsyncStoreContract(CancellingClaims, TaskClaims, StoreContract):
         """The store itself, for claims that run in its loop."""
         assert isinstance(store, SyncFace), "made by make_store"
         return store.inner
+
+
+class AsyncStoreContract(AsyncClaims, StoreContract):
+    """What every asynchronous store promises. Inherit it, and say in `make_async_store` how to make
+    an empty one. A store that outlives its object also overrides `reopen_async`.
+
+    All tests of a process share one event loop, which runs on a thread of its own.
+    """

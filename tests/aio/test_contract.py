@@ -7,6 +7,11 @@ from pathlib import Path
 from msgstore import FileMessageStore, MemoryMessageStore
 from msgstore.aio import AsyncLocalMessageStore, ThreadedMessageStore
 from msgstore.testing import AsyncStoreContract
+from msgstore.testing.async_contract import AsyncClaims
+from msgstore.testing.claims.follow import FollowClaims
+from msgstore.testing.claims.sessions import SessionBlockClaims
+from msgstore.testing.claims.threads import ThreadClaims
+from msgstore.testing.claims.transactions import TransactionClaims
 
 
 class TestMemoryOnThreads(AsyncStoreContract):
@@ -30,8 +35,8 @@ class TestFilesOnThreads(AsyncStoreContract):
         return ThreadedMessageStore(FileMessageStore(self.path, durability="os"))
 
 
-class TestOneThread(AsyncStoreContract):
-    """Every claim, with one thread for changes and one for reads."""
+class TestOneThread(AsyncClaims, TransactionClaims, SessionBlockClaims, FollowClaims, ThreadClaims):
+    """What several do at once, with one thread for changes and one for reads."""
 
     async def make_async_store(self, tmp_path: Path) -> AsyncLocalMessageStore:
         return ThreadedMessageStore(MemoryMessageStore(), threads=1)
