@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msgstore import (
@@ -134,6 +134,7 @@ class Interrupting(MemoryMessageStore):
         self._broken_off(lambda: MemoryMessageStore.end_session(self, *details))
 
 
+@settings(max_examples=40)
 @given(stored_messages())
 def test_a_copy_of_any_store(messages: list[PositionalMessage]) -> None:
     """It has every message with its content, kind, revision, position and session, and every session."""
@@ -149,6 +150,7 @@ def test_a_copy_of_any_store(messages: list[PositionalMessage]) -> None:
     assert content(target) == content(source)
 
 
+@settings(max_examples=40)
 @given(stored_messages(), st.integers(1, 12), st.booleans(), st.integers(1, 4))
 def test_broken_off(messages: list[PositionalMessage], at: int, is_made: bool, size: int) -> None:
     """Broken off at any call, it is run again: no message twice, none left out, the same in the end."""
@@ -162,6 +164,7 @@ def test_broken_off(messages: list[PositionalMessage], at: int, is_made: bool, s
     assert sessions(target) == sessions(source)
 
 
+@settings(max_examples=40)
 @given(stored_messages(), st.data())
 def test_a_target_that_has_some(messages: list[PositionalMessage], data: st.DataObject) -> None:
     """Whatever of the source the target has already, in whatever order, each is there once in the end."""
