@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from msgstore.backends.registry import open_store as open_store
     from msgstore.backends.repairing import rebuild_index as rebuild_index
     from msgstore.backends.repairing import repair_store as repair_store
+    from msgstore.model.errors import BackendMissing as BackendMissing
     from msgstore.model.errors import CorruptRecord as CorruptRecord
     from msgstore.model.errors import CorruptStore as CorruptStore
     from msgstore.model.errors import DuplicateMessageId as DuplicateMessageId
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from msgstore.model.errors import StoreLocked as StoreLocked
     from msgstore.model.errors import StoreNotFound as StoreNotFound
     from msgstore.model.errors import StoreUnavailable as StoreUnavailable
+    from msgstore.model.errors import TooManyMessages as TooManyMessages
     from msgstore.model.errors import UnsupportedFormat as UnsupportedFormat
     from msgstore.model.errors import WriteFailed as WriteFailed
     from msgstore.model.errors import WrongExpectedRevision as WrongExpectedRevision
@@ -75,6 +77,7 @@ _HOMES = {
     "msgstore.backends.registry": ("open_store",),
     "msgstore.backends.repairing": ("rebuild_index", "repair_store"),
     "msgstore.model.errors": (
+        "BackendMissing",
         "CorruptRecord",
         "CorruptStore",
         "DuplicateMessageId",
@@ -96,6 +99,7 @@ _HOMES = {
         "StoreLocked",
         "StoreNotFound",
         "StoreUnavailable",
+        "TooManyMessages",
         "UnsupportedFormat",
         "WriteFailed",
         "WrongExpectedRevision",

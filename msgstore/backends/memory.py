@@ -49,6 +49,11 @@ class MemoryMessageStore(LocalSessions, BaseStore):
         self._content = Content()
         self._closed = False
 
+    @property
+    def store_id(self) -> str:
+        """A uuid of its own. `reset` gives it a new one."""
+        return self._open_content().store_id
+
     # ------------------------------------------------------------ saving
 
     def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:

@@ -73,6 +73,7 @@ class Content:
     last_time_us: int | None = None
     current: str | None = None
     active: str | None = None
+    store_id: str = field(default_factory=lambda: format_uuid(uuid7()))
 
     def now(self, clock: Clock) -> int:
         """The time of a commit: never before that of the one before it."""

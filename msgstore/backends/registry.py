@@ -1,10 +1,14 @@
-"""Which backend a store's URL means."""
+"""Which backend a store's URL means.
+
+Those that come with msgstore are named here; others are found by the entry points of the group
+`msgstore.backends`, whose names are schemes.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -12,20 +16,22 @@ from urllib.parse import unquote
 from msgstore.model.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from msgstore.backends.file import FileMessageStore
-    from msgstore.backends.memory import MemoryMessageStore
-    from msgstore.backends.pack import PackMessageStore
     from msgstore.backends.protocol import LocalMessageStore
 
 PACK_SUFFIX = ".msgpack"
 DEFAULT_STORE = "./.msgstore"
+ENTRY_POINTS = "msgstore.backends"
+"""The group of a distribution's entry points that names its backends, one a scheme."""
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]+):"
+_NATS_SCHEMES = ("nats", "tls")
 
 
 def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
-    """The store that `url` names: a path or `file:PATH`, or `memory:`; None: the environment's.
+    """The store that `url` names; None: the environment's.
 
-    `options` go to the backend: `durability`, `lock_timeout_s` and `create` for files. What the
+    A path or `file:PATH`, `memory:`, `nats://…/NAME` or `tls://…/NAME`, or the URL of a backend that
+    another distribution brings. `options` go to the backend: `durability`, `lock_timeout_s` and
+    `create` for files. What the
     environment says of saves (session, correlation id, trace) they are stamped with, where they do
     not say it themselves. Raises InvalidArgument for a scheme that nobody serves, InvalidText for a
     correlation id that is none, and what the backend raises.
@@ -42,7 +48,8 @@ def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
         if environment.get("MSGSTORE_CORRELATION_ID") or environment.get("TRACEPARENT"):
             from msgstore.model.context import SaveContext
 
-            store.use_context(SaveContext.of(environment))
+            saver: Any = store
+            saver.use_context(SaveContext.of(environment))
         if session_id := environment.get("MSGSTORE_SESSION"):
             _take_session(store, session_id, url is None or is_same_store(url, environment))
     except BaseException:  # whatever it is, nobody else could close the store
@@ -51,8 +58,8 @@ def open_store(url: str | None = None, **options: Any) -> LocalMessageStore:
     return store
 
 
-def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore | PackMessageStore:
-    """As `open_store`, whatever the environment says."""
+def open_url(url: str, **options: Any) -> LocalMessageStore:
+    """As `open_store`, whatever the environment says of saves."""
     scheme = _scheme_of(url)
     if scheme == "memory":
         from msgstore.backends.memory import MemoryMessageStore
@@ -67,9 +74,37 @@ def open_url(url: str, **options: Any) -> FileMessageStore | MemoryMessageStore 
         from msgstore.backends.file import FileMessageStore
 
         return FileMessageStore(path, **options)
-    raise InvalidArgument(
-        "store", f"no backend serves {scheme}: URLs; use a path, file: or memory:"
-    )
+    if scheme in _NATS_SCHEMES:
+        return _open_nats(url, options)
+    return _backend_of(scheme)(url, **options)
+
+
+def _open_nats(url: str, options: dict[str, Any]) -> LocalMessageStore:
+    try:
+        from msgstore.backends.nats.store import NatsMessageStore
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("nats", "nkeys"):
+            raise
+        from msgstore.model.errors import BackendMissing
+
+        raise BackendMissing(url.partition(":")[0], "its client is not installed") from None
+    return NatsMessageStore(url, **options)
+
+
+def _backend_of(scheme: str) -> Callable[..., LocalMessageStore]:
+    """What opens URLs of a scheme: called with the URL and the options. Raises InvalidArgument."""
+    from importlib.metadata import entry_points
+
+    found = list(entry_points(group=ENTRY_POINTS, name=scheme))
+    if not found:
+        raise InvalidArgument(
+            "store", f"no backend serves {scheme}: URLs; use a path, file:, memory: or nats:"
+        )
+    if len({point.value for point in found}) > 1:
+        values = ", ".join(sorted({point.value for point in found}))
+        raise InvalidArgument("store", f"more than one backend serves {scheme}: URLs: {values}")
+    opener: Callable[..., LocalMessageStore] = found[0].load()
+    return opener
 
 
 def environment_url(environment: Mapping[str, str]) -> str:
@@ -83,21 +118,18 @@ def is_same_store(url: str, environment: Mapping[str, str]) -> bool:
         return True
     here, there = path_of(url), path_of(named)
     if here is None or there is None:
-        return False
+        return url == named and is_elsewhere(url)
     return os.path.abspath(here) == os.path.abspath(there)
 
 
-def _take_session(
-    store: FileMessageStore | MemoryMessageStore, session_id: str, is_its_own: bool
-) -> None:
+def _take_session(store: Any, session_id: str, is_its_own: bool) -> None:
     """Makes it the current session; one that another store keeps is passed over."""
-    from msgstore.backends.file import FileMessageStore
     from msgstore.model.errors import SessionEnded, SessionNotFound
     from msgstore.model.message import NO_SESSION
 
     if session_id == NO_SESSION:
         return
-    if is_its_own and isinstance(store, FileMessageStore):
+    if is_its_own and hasattr(store, "expect_session"):
         store.expect_session(session_id)
         return
     with suppress(SessionNotFound, SessionEnded):
@@ -115,6 +147,11 @@ def store_path(url: str) -> str:
 def path_of(url: str) -> str | None:
     """The folder of the store that `url` names, None if it is no store on disk."""
     return _path_in(url) if _scheme_of(url) == "file" else None
+
+
+def is_elsewhere(url: str) -> bool:
+    """Whether the store is neither on this machine's disk nor in this process: its URL will do."""
+    return _scheme_of(url) not in ("file", "memory")
 
 
 def is_pack(path: str) -> bool:

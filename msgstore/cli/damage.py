@@ -20,7 +20,7 @@ class Damage:
 
     def __init__(self, store: "LocalMessageStore", skip: bool) -> None:
         """Without `skip` it is told of nothing. Raises BadUsage for a store that cannot."""
-        if skip and not hasattr(store, "verify"):
+        if skip and not getattr(store, "has_files", hasattr(store, "verify")):
             raise BadUsage("--skip-damaged: this store has no files", "leave it out")
         if skip and not hasattr(store, "fingerprint"):
             raise BadUsage("--skip-damaged: a pack is whole or of no use", "export it again")

@@ -8,7 +8,7 @@ from msgstore.model.errors import MsgStoreError, RequestError
 
 EXIT_CODES = {
     0: "done, also with an empty result",
-    1: "a negative answer was asked for (-e); diff: the sessions differ",
+    1: "a negative answer was asked for (-e); diff: the sessions differ; copy --check: the stores",
     2: "usage or bad input",
     3: "damage found",
     4: "expected revision does not match",

@@ -23,6 +23,9 @@ Environment:
   MSGSTORE_CORRELATION_ID
                     the correlation id of a save, where --correlation-id does not say
   TRACEPARENT       the trace that a save belongs to; goes into its metadata
+  MSGSTORE_NATS_USER, MSGSTORE_NATS_PASSWORD, MSGSTORE_NATS_TOKEN,
+  MSGSTORE_NATS_CREDS, MSGSTORE_NATS_CA
+                    who asks a store on NATS, and whom to trust, where its URL does not say
   MSGSTORE_OUTPUT   the output, where -o does not say
   NO_COLOR          no colours, where --color does not say
   MSGSTORE_ALLOW_NETWORK_FS=1
@@ -42,7 +45,7 @@ COMMANDS = (
     *("run", "wait", "stuck"),
     *("trace", "diff", "latency"),
     *("verify", "repair", "rebuild-index", "backup", "restore", "dump"),
-    *("export", "import", "report", "browse"),
+    *("export", "import", "copy", "report", "browse"),
 )
 
 

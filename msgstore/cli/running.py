@@ -25,7 +25,7 @@ class Runner:
     def __init__(self, settings: Settings, writing: Mapping[str, Any]) -> None:
         self._settings = settings
         self._writing = writing
-        self._path = os.path.abspath(settings.store_path("share with a command"))
+        self._store = settings.shared_store()
 
     def begin(
         self,
@@ -66,7 +66,7 @@ class Runner:
         if early := pending_end():
             return early
         try:
-            child = Child(command, run.environment(self._path), mask)
+            child = Child(command, run.environment(self._store), mask)
         except OSError as error:
             return Ending.of_error(error)
         return child.wait()
@@ -82,7 +82,7 @@ class Runner:
             return early, None
         source, written_to = make_pipe()
         try:
-            child = Child(command, run.environment(self._path), mask, written_to)
+            child = Child(command, run.environment(self._store), mask, written_to)
         except OSError as error:
             return Ending.of_error(error), None
         finally:

@@ -46,6 +46,16 @@ class Settings:
             raise BadUsage(f"this store has no files to {deed}", "name a store on disk")
         return path
 
+    def shared_store(self) -> str:
+        """What another process is to be told of the store: an absolute path, or a URL."""
+        import os
+
+        from msgstore.backends.registry import is_elsewhere
+
+        if is_elsewhere(self.store_url):
+            return self.store_url
+        return os.path.abspath(self.store_path("share with a command"))
+
     def output_format(self, on_terminal: str, in_pipe: str = "jsonl") -> str:
         """What was asked for, else what suits where stdout goes."""
         chosen = self.output or self.environment.get("MSGSTORE_OUTPUT")

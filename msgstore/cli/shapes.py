@@ -108,6 +108,25 @@ IMPORTED = Shape(
         "dryRun",
     ),
 )
+STORE_COPY = Shape(
+    "copy",
+    (
+        "source",
+        "target",
+        "messages",
+        "duplicates",
+        "missing",
+        "different",
+        "outOfOrder",
+        "revisionsKept",
+        "positionsKept",
+        "sessions",
+        "firstPosition",
+        "lastPosition",
+        "checksum",
+        "dryRun",
+    ),
+)
 DUMP = Shape("dump", ("what", "path", "offset", "length", "problems", "fields"))
 REPORT = Shape("report", ("messages", "streams", "sessions", "bytesChecked", "findings", "notes"))
 REPAIR = Shape(

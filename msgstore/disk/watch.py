@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from select import POLLIN, poll
 from typing import Any
 
@@ -72,6 +73,7 @@ def _is_told_of(path: str) -> bool:
         return False
 
 
+@cache
 def _c_library() -> Any:
     try:
         import ctypes

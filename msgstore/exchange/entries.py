@@ -150,14 +150,14 @@ def _read_pack(path: str, load: Load) -> Iterator[Entry]:
     try:
         for block in pack.forwards(wants):
             for stored in block:
-                yield _checked(stored, size_bytes)
+                yield stored_entry(stored, size_bytes, f"position {stored.position:,}")
     finally:
         pack.close()
 
 
-def _checked(stored: PositionalMessage, size_bytes: int) -> Entry:
+def stored_entry(stored: PositionalMessage, size_bytes: int, place: str) -> Entry:
+    """A message of a store, checked as anybody's: the store may be somebody else's work."""
     message = stored.message
-    place = f"position {stored.position:,}"
     try:
         fields = {name: getattr(message, name) for name in _OPTIONAL}
         checked = Message(message.type, message.data, id=message.id, **fields)

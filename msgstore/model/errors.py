@@ -74,6 +74,19 @@ class MessageTooLarge(RequestError):
         self.size_bytes_max = size_bytes_max
 
 
+class TooManyMessages(MessageTooLarge):
+    """One commit has more messages than the store takes at once."""
+
+    advice = "save them in several calls, each within the limit"
+
+    def __init__(self, count: int, count_max: int) -> None:
+        RequestError.__init__(
+            self, f"one commit of {count:,} messages; the limit of this store is {count_max:,}"
+        )
+        self.count = count
+        self.count_max = count_max
+
+
 class InvalidFilter(RequestError):
     """A filter is empty, unknown or malformed; it never means "everything"."""
 
@@ -171,6 +184,12 @@ class StoreExists(StoreUnavailable):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, "there is a message store here")
+
+
+class BackendMissing(StoreUnavailable):
+    """The store's URL is of a kind that this installation cannot serve."""
+
+    advice = "pip install 'msgstore[nats]' for nats: and tls: URLs"
 
 
 class NotItsBackup(StoreUnavailable):

@@ -99,7 +99,7 @@ class Run:
         return True
 
     def environment(self, store: str) -> dict[str, str]:
-        """What the command is told: `store` is the path of the store, absolute."""
+        """What the command is told: `store` is the path of the store, absolute, or its URL."""
         return {
             **self._surroundings.environment,
             "MSGSTORE_STORE": store,

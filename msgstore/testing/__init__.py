@@ -13,6 +13,7 @@ import pytest
 
 pytest.register_assert_rewrite("msgstore.testing.claims")
 
+from msgstore.testing.async_contract import AsyncStoreContract as AsyncStoreContract  # noqa: E402
 from msgstore.testing.contract import StoreContract as StoreContract  # noqa: E402
 
-__all__ = ["StoreContract"]
+__all__ = ["AsyncStoreContract", "StoreContract"]

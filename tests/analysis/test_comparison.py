@@ -212,7 +212,7 @@ def renamed(run: Sequence[PositionalMessage], streams: bool) -> list[PositionalM
     ]
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(runs(), RULES)
 def test_a_run_is_like_itself(run: list[PositionalMessage], rules: tuple[str, ...]) -> None:
     """Between a run and itself nothing differs, nor after all ids, times and positions are replaced."""
@@ -222,7 +222,7 @@ def test_a_run_is_like_itself(run: list[PositionalMessage], rules: tuple[str, ..
     assert (other.differences, other.same) == ((), len(run))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(runs(), runs(), RULES)
 def test_renaming_changes_nothing(
     a: list[PositionalMessage], b: list[PositionalMessage], rules: tuple[str, ...]
@@ -234,7 +234,7 @@ def test_renaming_changes_nothing(
     assert [(s, x, y if y is None else places[y], f) for s, x, y, f in moved] == plain
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(runs(), runs(), RULES)
 def test_symmetric(
     a: list[PositionalMessage], b: list[PositionalMessage], rules: tuple[str, ...]

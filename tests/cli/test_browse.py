@@ -222,8 +222,8 @@ def test_the_copied_command_prints_what_is_shown(store: Path, cli: Cli) -> None:
 
 def test_only_a_window_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However far one scrolls, no more messages are held than the window's size."""
-    monkeypatch.setattr(message_list, "HELD", 500)
-    path = large(tmp_path, 1500)
+    monkeypatch.setattr(message_list, "HELD", 400)
+    path = large(tmp_path, 900)
 
     async def act(screen: Screen) -> None:
         assert len(screen.positions) == message_list.PAGE
@@ -233,10 +233,10 @@ def test_only_a_window_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             await screen.until(screen.can_go_back)
             await screen.press("pageup")
             assert (screen.position or 0) < before
-            assert len(screen.positions) <= window.size == 500
+            assert len(screen.positions) <= window.size == 400
         assert screen.positions[0] == 1
         await screen.press("G")
-        await screen.until(lambda: screen.position == 1500)
+        await screen.until(lambda: screen.position == 900)
 
     browse(path, act)
 

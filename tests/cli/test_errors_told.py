@@ -55,8 +55,8 @@ def test_a_missing_store(cli: Cli, command: str) -> None:
         ),
         (["--store", "", "query"], "Invalid value for '--store': it is empty.", "msgstore -h"),
         (
-            ["--store", "nats://x", "query"],
-            "store: no backend serves nats: URLs; use a path, file: or memory:",
+            ["--store", "ftp://x", "query"],
+            "store: no backend serves ftp: URLs; use a path, file:, memory: or nats:",
             None,
         ),
     ],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
+
+from msgstore import FileMessageStore
 
 from .harness import Cli, Done
 
@@ -24,9 +27,10 @@ FILES = {
 }
 
 
-@pytest.fixture
-def store(cli: Cli) -> Cli:
+@pytest.fixture(scope="module")
+def made(shared_cli: Cli) -> Path:
     """Three messages of no session, two of `first`, one of `second`; one stream for each half."""
+    cli = shared_cli
     cli.save(*({"streamId": "a", "type": "T", "data": {"n": n}} for n in range(3)))
     cli("sessions", "start", "--name", "first", "--label", "host=web-1")
     cli("save", "b", "-t", "Do", "--request-id", "r-1", "--correlation-id", "c-1", "n:=3")
@@ -34,6 +38,15 @@ def store(cli: Cli) -> Cli:
     cli("sessions", "end", "--status", "ok")
     cli("sessions", "start", "--name", "second")
     cli("save", "b", "-t", "Done", "text==cmd|' /C calc'!A0", "--timestamp", "2020-01-01T00:00:00Z")
+    return cli.store
+
+
+@pytest.fixture
+def store(cli: Cli, made: Path) -> Cli:
+    """A copy of it, entered: what is damaged after that no recovery mends."""
+    shutil.copytree(made, cli.store)
+    with FileMessageStore(cli.store) as copied:
+        copied.get_stats()
     return cli
 
 

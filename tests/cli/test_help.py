@@ -11,7 +11,7 @@ COMMANDS = [
     *("rebuild-index", "run", "wait", "stuck", "trace", "diff", "latency"),
     *("sessions", "sessions show", "sessions start", "sessions end"),
     *("backup", "restore", "dump", "dump record", "dump row", "dump journal", "dump hint"),
-    *("dump frame", "export", "import", "report"),
+    *("dump frame", "export", "import", "copy", "report"),
 ]
 
 

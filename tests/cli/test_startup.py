@@ -32,6 +32,7 @@ TAILS += (
     "msgstore.exchange",
     "sqlite3",
 )
+TAILS += ("msgstore.cli.copy", "msgstore.cli.copying", "msgstore.aio")
 TAILS += ("msgstore.backends.pack", "msgstore.engine.pack_file", "msgstore.disk.one_file")
 TAILS += ("msgstore.cli.browse", "msgstore.cli.browsing", "msgstore.cli.browser", "textual")
 

@@ -55,7 +55,7 @@ def test_the_walk_sees_all_commands() -> None:
         *("trace", "diff", "latency"),
         *("verify", "repair", "rebuild-index", "backup", "restore"),
         *("dump", "dump record", "dump row", "dump journal", "dump hint", "dump frame"),
-        *("export", "import", "report", "browse"),
+        *("export", "import", "copy", "report", "browse"),
     ] == NAMES
 
 
@@ -70,7 +70,7 @@ def test_every_command_is_documented(name: str, command: Any, context: Any) -> N
 
 FILTERED = (
     *("tail", "wait", "stuck", "stats", "trace", "diff", "latency"),
-    *("export", "report", "browse"),
+    *("export", "copy", "report", "browse"),
 )
 """They take the filters that the section of `query` describes."""
 

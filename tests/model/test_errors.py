@@ -9,6 +9,7 @@ import pytest
 
 from msgstore.model import errors
 from msgstore.model.errors import (
+    BackendMissing,
     CorruptRecord,
     CorruptStore,
     DuplicateMessageId,
@@ -30,6 +31,7 @@ from msgstore.model.errors import (
     StoreLocked,
     StoreNotFound,
     StoreUnavailable,
+    TooManyMessages,
     UnsupportedFormat,
     WriteFailed,
     WrongExpectedRevision,
@@ -52,6 +54,18 @@ ERRORS: list[tuple[MsgStoreError, type[MsgStoreError], int, str]] = [
         RequestError,
         2,
         "the message takes 20,000,000 bytes; the limit is 16,777,216",
+    ),
+    (
+        TooManyMessages(1_001, 1_000),
+        MessageTooLarge,
+        2,
+        "one commit of 1,001 messages; the limit of this store is 1,000",
+    ),
+    (
+        BackendMissing("nats", "its client is not installed"),
+        StoreUnavailable,
+        5,
+        "nats: its client is not installed",
     ),
     (SessionNotFound("s"), RequestError, 2, "session 's' does not exist"),
     (SessionEnded("s"), RequestError, 2, "session 's' has ended"),
