@@ -18,7 +18,7 @@ from msgstore import FileMessageStore, Message, MessageFilter, SaveRequest
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.format.names import JOURNAL
 
-SMALL, LARGE = 20_000, 200_000
+SMALL, LARGE = 10_000, 100_000
 STREAMS = 200
 WINDOW_BYTES = 64 * 1024
 
