@@ -11,7 +11,7 @@ from itertools import count
 from typing import NamedTuple
 
 from msgstore.disk.files import Disk
-from msgstore.engine.checkpoint import flush_files
+from msgstore.engine.checkpoint import flush_files, mark_dirty
 from msgstore.engine.entering import Surroundings, entries_beyond, is_believed, own_slot
 from msgstore.engine.index import Index
 from msgstore.engine.journal import (
@@ -33,6 +33,7 @@ from msgstore.format.journal import (
     Slot,
     encode_slot,
 )
+from msgstore.format.journal import FLAG_SYNCED as ENTRY_SYNCED
 from msgstore.format.names import CATALOG, INDEX, JOURNAL, QUARANTINE, SESSIONS
 from msgstore.format.row import FLAG_SYNCED, ROW_BYTES, stored_crc
 from msgstore.model.errors import CorruptRecord
@@ -46,11 +47,14 @@ def apply_beyond(disk: Disk, around: Surroundings, tail: Tail, entries: list[Ent
     """Same boot: the last writer ended between its journal entry and the hint (rule R9).
 
     The entries are written again before they are synced: after an I/O error a page can be clean
-    and yet not on the disk.
+    and yet not on the disk. Those of an `always` writer are synced by an `os` writer too: their rows
+    say that they were.
     """
     hint = tail.hint
     synced_end = hint.synced_end
-    if entries and around.sync:
+    if entries and (around.sync or any(entry.head.flags & ENTRY_SYNCED for entry in entries)):
+        if hint.synced_end < hint.journal_end:
+            mark_dirty(disk, tail)  # a failed sync may lose these, too
         for entry in entries:
             disk.write(JOURNAL, entry.offset, entry.raw)
         disk.sync(JOURNAL)

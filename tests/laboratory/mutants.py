@@ -385,6 +385,16 @@ MUTANTS = (
         "wander/9",
     ),
     Mutant(
+        "an `os` writer syncs nothing that it carries out",
+        "R3, R9: a row that says it was synced stands in a journal that was",
+        _one(
+            "engine/recovery.py",
+            "(around.sync or any(entry.head.flags & ENTRY_SYNCED for entry in entries))",
+            "around.sync",
+        ),
+        "wander/301",
+    ),
+    Mutant(
         "taken back although visible",
         "R16: what readers saw stays",
         _one(

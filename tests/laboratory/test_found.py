@@ -9,9 +9,9 @@ import pytest
 from laboratory.actions import begun, continued
 from laboratory.bench import CHANCE, LaboratoryStore, full_journal, laboratory
 from laboratory.claims import Claims, look
-from msgstore import OutcomeUnknown
+from msgstore import Message, OutcomeUnknown, StoreUnavailable
 from msgstore.format.names import CATALOG, JOURNAL, LOCK
-from msgstore.testing.crashing_disk import Fault, Operation, Piece, keep_nothing
+from msgstore.testing.crashing_disk import Fault, Killed, Operation, Piece, keep_nothing
 
 
 def test_a_segment_of_no_commit_outlives_the_one_before_it() -> None:
@@ -66,3 +66,45 @@ def test_what_the_next_writer_found_outlives_a_power_loss() -> None:
         later = look(LaboratoryStore(world.disk.power_loss(keep_nothing), "always"))
     assert found in (world.states[-1], world.under_way)
     assert later == found
+
+
+def test_a_save_that_was_not_synced_is_carried_out_by_a_writer_that_does_not_sync() -> None:
+    """Its rows say that it was synced. A power loss that keeps them must find it in the journal."""
+
+    def keep(piece: Piece) -> bool:
+        return piece.path != JOURNAL
+
+    with laboratory():
+        world = continued(begun("always"))
+        world.disk.kill_after(1)  # the journal's entry is written, and not synced
+        with pytest.raises(Killed):
+            world.save("a", 10)
+        disk = world.disk.killed()
+        CHANCE.restart(50)
+        LaboratoryStore(disk, "os").enter()
+        CHANCE.restart(60)
+        found = look(LaboratoryStore(disk.power_loss(keep), "os"))
+    assert found == world.under_way
+
+
+def test_a_sync_that_fails_as_a_writer_enters() -> None:
+    """It may lose what others saved without a sync: the next to enter writes that again, too."""
+    with laboratory():
+        world = continued(begun("os"))
+        world.flush()
+        world.save("a", 10)
+        disk = world.disk.killed()
+        disk.kill_after(1)
+        with pytest.raises(Killed):
+            LaboratoryStore(disk, "always").save_message("a", Message("Lost"))
+        disk = disk.killed()
+        disk.fault = lambda operation: Fault(errno.EIO) if operation.kind == "sync" else None
+        CHANCE.restart(50)
+        with pytest.raises(StoreUnavailable):
+            LaboratoryStore(disk, "always").enter()
+        disk.fault = None
+        CHANCE.restart(60)
+        LaboratoryStore(disk, "always").save_message("a", Message("Safe"))
+        CHANCE.restart(70)
+        found = LaboratoryStore(disk.power_loss(keep_nothing), "always").get_messages("a")
+        assert [stored.message.type for stored in found][-2:] == ["Lost", "Safe"]
