@@ -18,11 +18,12 @@ from msgstore.backends.nats.iterating import Reading
 from msgstore.backends.nats.layout import Layout
 from msgstore.backends.nats.parts import Parts
 from msgstore.backends.nats.publishing import Item
+from msgstore.backends.nats.questions import Deadline
 from msgstore.backends.nats.reading import Decoder, Pages, select, select_stream
 from msgstore.backends.nats.records import Limits, Raw
 from msgstore.backends.nats.saving import Saver
 from msgstore.backends.nats.verifying import Verifier
-from msgstore.backends.nats.wire import Deadline, Wire
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.arguments import (
     Direction,
     check_count,

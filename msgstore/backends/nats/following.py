@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from msgstore.backends.nats.getting import Getter, Replaced
 from msgstore.backends.nats.names import encode_token
+from msgstore.backends.nats.questions import Deadline
 from msgstore.backends.nats.reading import Decoder, Forwards, head_of, narrow
-from msgstore.backends.nats.wire import Deadline, Wire
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import StoreUnavailable
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage

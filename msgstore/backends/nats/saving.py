@@ -37,9 +37,10 @@ from msgstore.backends.nats.publishing import (
     Refused,
     publish,
 )
+from msgstore.backends.nats.questions import Deadline, NotSent, WireError
 from msgstore.backends.nats.records import Limits, encode_requests
 from msgstore.backends.nats.settling import settle
-from msgstore.backends.nats.wire import Deadline, NotSent, Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import (
     MessageTooLarge,
     MsgStoreError,
