@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgstore.backends.nats.getting import Getter, Replaced
 from msgstore.backends.nats.names import encode_token
-from msgstore.backends.nats.questions import Deadline
+from msgstore.backends.nats.questions import Deadline, WireError
 from msgstore.backends.nats.reading import Decoder, Forwards, head_of, narrow
 from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import StoreUnavailable
@@ -34,6 +34,8 @@ class Home(Protocol):
     def forget(self) -> None: ...
 
     def decoder(self) -> Decoder: ...
+
+    def check_open(self) -> None: ...
 
 
 class Bell:
@@ -73,7 +75,10 @@ class Bell:
     async def _hear(self, message: Any) -> None:
         self._heard_s = time.monotonic()
         if not (message.headers or {}).get("Status"):
-            self._rung.set()
+            self.ring()
+
+    def ring(self) -> None:
+        self._rung.set()
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when it has rung since the last time, or the time is up."""
@@ -108,10 +113,11 @@ class Following:
         self._is_narrowed = wanted.since is None
 
     async def next(self) -> list[PositionalMessage] | None:
-        """Some messages that match; None when the time is up."""
+        """Some messages that match; None when the time is up. Raises StoreClosed."""
         if self._has_found:
             self._arrived_s = time.monotonic()
         while True:
+            self._home.check_open()
             try:
                 found = await self._step()
             except Replaced:
@@ -155,7 +161,8 @@ class Following:
         if self._wanted.stream_id is not None:
             subject = getter.place.subjects + encode_token(self._wanted.stream_id)
         if self._timeout_s != 0:
-            await self._bell.hang(getter, subject)
+            with suppress(WireError):  # then it glances
+                await self._bell.hang(getter, subject)
         snapshot = await getter.snapshot()
         if not self._is_narrowed:
             self._next = max(self._next, (await narrow(getter, self._wanted, snapshot)).first)
@@ -172,6 +179,10 @@ class Following:
         if self._timeout_s is None:
             return float("inf")
         return self._arrived_s + self._timeout_s - time.monotonic()
+
+    def wake(self) -> None:
+        """Its store was closed."""
+        self._bell.ring()
 
     async def close(self) -> None:
         with suppress(StoreUnavailable):

@@ -7,7 +7,7 @@ request whose connection is lost ends at once, and requests that have many answe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ SERVER_MIN = (2, 12, 1)
 """The first with atomic batches that take message ids."""
 CONNECT_TIMEOUT_S = 3
 ECHO_S = 2
+CLOSE_S = 0.5
 AGAIN_S = 0.5
 """A question without an answer is put again so often: it may have gone to a node that stands still, or
 to none, because a leader was being looked for."""
@@ -68,8 +69,9 @@ class Wire:
         servers, reason = list(self.address.servers), ""
         for first in range(len(servers)):  # the client itself gives up at one that says nothing
             client, self._complaint = Client(), ""
+            order = servers[first:] + servers[:first]
             try:
-                await client.connect(servers[first:] + servers[:first], **self._options(client))
+                await _connected(client, client.connect(order, **self._options(client)))
                 self._insist_on_tls(client)
             except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
                 await _end(client)
@@ -171,6 +173,8 @@ class Wire:
 
     async def close(self) -> None:
         self._is_closed = True
+        if self._doubting is not None:
+            self._doubting.cancel()
         if not self._client.is_closed:
             await _end(self._client)
 
@@ -283,9 +287,12 @@ class Wire:
         return self.is_up and not info.get("jetstream")
 
     async def subscribe(self, callback: Callable[[Any], Awaitable[None]]) -> tuple[str, Any]:
-        """A subject of one's own, and what to end the subscription with."""
+        """A subject of one's own, and what to end the subscription with. Raises NotSent."""
         inbox = self._client.new_inbox()
-        return inbox, await self._client.subscribe(inbox, cb=callback)
+        try:
+            return inbox, await self._client.subscribe(inbox, cb=callback)
+        except nats.errors.Error as error:
+            raise NotSent(_sentence(error)) from None
 
 
 class ServerTooOld(UnsupportedFormat):
@@ -300,10 +307,27 @@ class ServerTooOld(UnsupportedFormat):
         self.needed = needed
 
 
+async def _connected(client: Client, connecting: Coroutine[Any, Any, None]) -> None:
+    """Cancelled, it leaves no connection: one that is just being made would be lost, and not closed."""
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.shield(asyncio.ensure_future(_abandon(client, task)))
+        raise
+
+
+async def _abandon(client: Client, connecting: asyncio.Task[None]) -> None:
+    await asyncio.wait([connecting], timeout=CLOSE_S)
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    await _end(client)
+
+
 async def _end(client: Client) -> None:
     """Closes it; a connection whose TLS has failed would never be said to be closed."""
     with suppress(Exception):
-        await asyncio.wait_for(client.close(), ECHO_S)
+        await asyncio.wait_for(client.close(), CLOSE_S)
 
 
 def _answers(question: Question) -> list[Reply]:
