@@ -18,6 +18,7 @@ from msgstore import (
     StoreUnavailable,
     WrongExpectedRevision,
 )
+from msgstore.backends.nats import following
 from msgstore.backends.nats.address import NatsAddress
 from msgstore.backends.nats.core import NatsCore
 from msgstore.backends.nats.store import NatsMessageStore
@@ -77,8 +78,11 @@ def test_a_save_to_a_store_that_was_emptied(pair: Pair) -> None:
     assert second.verify().findings == ()
 
 
-def test_a_follower_of_a_store_that_was_emptied(pair: Pair) -> None:
+def test_a_follower_of_a_store_that_was_emptied(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A follower goes on with the first message of the new store."""
+    monkeypatch.setattr(following, "_GLANCE_S", 0.1)
     first, second = pair
     first.save_messages("orders", [Message("A"), Message("B")])
     follower = Follower(islice(second.follow(), 3))
@@ -188,9 +192,9 @@ def test_asyncio(url: str) -> None:
         positions = sorted(result.last_position for (result,) in saved)
         read = [stored.position async for stored in core.get_all_messages()]
         assert positions == read == list(range(1, 101))
-        following = core.follow(from_position=99, timeout=0)
-        found = await following.next() or []
-        await following.close()
+        follower = core.follow(from_position=99, timeout=0)
+        found = await follower.next() or []
+        await follower.close()
         await core.close()
         return [stored.position for stored in found]
 
