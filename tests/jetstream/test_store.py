@@ -11,6 +11,7 @@ from itertools import islice
 import pytest
 
 from msgstore import (
+    CorruptStore,
     Message,
     MessageFilter,
     MessageTooLarge,
@@ -280,22 +281,26 @@ def test_a_store_that_nobody_closed(url: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_what_somebody_else_published(url: str, server: Server) -> None:
-    """A message that msgstore did not write is damage where it is read, and no crash anywhere."""
+def publish(store: NatsMessageStore, server: Server, body: bytes, **headers: str) -> None:
+    """As anybody can who may publish to the subject: to the stream `orders`, past msgstore."""
     import nats
 
-    from msgstore import CorruptStore
+    subject = f"{store._core._parts.getter.place.subjects}orders"  # type: ignore[union-attr]
+    named = {name.replace("_", "-"): value for name, value in headers.items()} or None
 
+    async def publish() -> None:
+        client = await nats.connect(f"nats://127.0.0.1:{server.port}")
+        await client.jetstream().publish(subject, body, headers=named)
+        await client.close()
+
+    asyncio.run(publish())
+
+
+def test_what_somebody_else_published(url: str, server: Server) -> None:
+    """A message that msgstore did not write is damage where it is read, and no crash anywhere."""
     with NatsMessageStore(url) as store:
         store.save_message("orders", Message("X"))
-        subject = f"{store._core._parts.getter.place.subjects}orders"  # type: ignore[union-attr]
-
-        async def publish() -> None:
-            client = await nats.connect(f"nats://127.0.0.1:{server.port}")
-            await client.jetstream().publish(subject, b"[1]")
-            await client.close()
-
-        asyncio.run(publish())
+        publish(store, server, b"[1]")
         assert store.get_stats().total_messages == 2
         with pytest.raises(CorruptStore, match="no message of msgstore"):
             list(store.get_all_messages())
@@ -304,3 +309,17 @@ def test_what_somebody_else_published(url: str, server: Server) -> None:
         with pytest.raises(CorruptStore):
             store.save_message("orders", Message("Y"))
         assert store.save_message("carts", Message("Z", id="m-1")).last_position == 3
+
+
+def test_a_revision_that_is_not_the_next(url: str, server: Server) -> None:
+    """A message that looks like one of msgstore's, and has another revision, is found by `verify`."""
+    with NatsMessageStore(url) as store:
+        store.save_message("orders", Message("X"))
+        body = b'{"type":"X","data":null}'
+        facts = {"Nats_Msg_Id": "m-1", "Msgstore_Kind": "event", "Msgstore_Revision": "7"}
+        publish(store, server, body, **facts)
+        (finding,) = store.verify().findings
+        assert (finding.position, finding.reason) == (
+            2,
+            "revision 7 stands where 1 was to come",
+        )
