@@ -56,6 +56,19 @@ def test_what_is_kept_in_mind_is_not_believed(pair: Pair) -> None:
     assert second.save_messages("orders", []).last_revision == 3
 
 
+def test_a_transaction_over_what_another_saved(pair: Pair) -> None:
+    """In a commit over several streams each is put right, not the first alone."""
+    first, second = pair
+    for stream_id in ("orders", "carts"):
+        first.save_message(stream_id, Message("A"))
+    second.save_message("carts", Message("B"))
+    with first.transaction() as transaction:
+        transaction.save_message("orders", Message("C"))
+        transaction.save_message("carts", Message("D"))
+    assert [result.last_revision for result in transaction.results] == [1, 2]
+    assert second.verify().findings == ()
+
+
 def test_a_store_that_another_emptied(pair: Pair) -> None:
     """After another client's `reset` saves, reads and sessions are those of the new store."""
     first, second = pair
