@@ -144,7 +144,6 @@ class Following:
                 await self._bell.wait(min(self._left_s, _GLANCE_S))
             return []
         decoded = await self._home.decoder().decode(raws)
-        self._next = raws[-1].sequence + 1
         return [message for message in decoded if self._wanted.matches(message)]
 
     async def _begin_pass(self) -> None:
