@@ -119,6 +119,7 @@ def test_a_save_that_waits_is_withdrawn(url: str) -> None:
             second.cancel()
             assert await second is None
             assert (await first).last_position == 1
+            await store.flush()
             assert numbers(await listed(store.get_all_messages())) == [1]
 
     asyncio.run(main())

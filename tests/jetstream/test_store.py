@@ -22,6 +22,8 @@ from msgstore import (
 from msgstore.backends.nats import following
 from msgstore.backends.nats.address import NatsAddress
 from msgstore.backends.nats.core import NatsCore
+from msgstore.backends.nats.getting import Getter
+from msgstore.backends.nats.records import Raw
 from msgstore.backends.nats.store import NatsMessageStore
 from msgstore.testing.claims.follow import Follower
 
@@ -148,6 +150,25 @@ def test_seeking(pair: Pair) -> None:
     assert last == backwards[:5]
     assert len({m.timestamp for m in backwards}) == 3
     assert store.verify().findings == ()
+
+
+def test_a_commit_of_which_the_server_shows_a_part(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server shows while it stores a batch ends, for readers, before that batch."""
+    store, _ = pair
+    store.save_message("orders", Message("A"))
+    store.save_messages("orders", [Message("B"), Message("C"), Message("D")])
+    last = Getter.last
+
+    async def within(getter: Getter, subject: str, *, bucket: bool = False) -> Raw | None:
+        is_of_all = subject == getter.place.everything
+        return await (getter.at(3) if is_of_all else last(getter, subject, bucket=bucket))
+
+    monkeypatch.setattr(Getter, "last", within)
+    assert [m.message.type for m in store.get_all_messages()] == ["A"]
+    assert [m.message.type for m in store.get_messages("orders")] == ["A"]
+    assert store.count_messages() == store.get_stats().total_messages == 1
 
 
 def test_times(pair: Pair) -> None:
