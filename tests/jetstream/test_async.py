@@ -14,9 +14,19 @@ from typing import Any
 
 import pytest
 
-from msgstore import NO_STREAM, Message, SaveResult, StoreNotFound, StoreUnavailable
-from msgstore.aio import AsyncLocalMessageStore, open_store, outcome
+from msgstore import (
+    NO_STREAM,
+    Message,
+    PositionalMessage,
+    SaveResult,
+    StoreClosed,
+    StoreNotFound,
+    StoreUnavailable,
+)
+from msgstore.aio import AsyncLocalMessageStore, AsyncMessages, open_store, outcome
+from msgstore.backends.nats import following
 from msgstore.backends.nats.async_store import AsyncNatsMessageStore
+from msgstore.backends.nats.loop import LoopThread
 from msgstore.testing import AsyncStoreContract
 from msgstore.testing.claims.base import event, numbers
 from msgstore.testing.claims.cancelling import listed
@@ -57,8 +67,8 @@ def test_no_threads(url: str) -> None:
         async with open_store(url) as store:
             assert isinstance(store, AsyncNatsMessageStore)
             await asyncio.gather(*[store.save_message(f"s-{n}", event(n)) for n in range(20)])
-            following = [first_of(store.follow(), 20) for _ in range(5)]
-            assert [len(seen) for seen in await asyncio.gather(*following)] == [20] * 5
+            followers = [first_of(store.follow(), 20) for _ in range(5)]
+            assert [len(seen) for seen in await asyncio.gather(*followers)] == [20] * 5
             assert (await store.verify()).findings == ()
             # The loop's own thread for names of hosts is not ours.
             names = {thread.name for thread in threading.enumerate()}
@@ -103,8 +113,52 @@ def test_opening_that_is_cancelled(url: str) -> None:
         assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
 
 
+def test_opening_that_is_cancelled_late(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled when the asynchronous store is there and the synchronous one is being closed, it
+    closes both."""
+    submit = LoopThread.submit
+
+    def cancelling(thread: LoopThread, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            opening = asyncio.current_task()
+            assert opening is not None, "it is called by a task"
+            opening.cancel()
+        return submit(thread, coroutine)
+
+    async def main() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.ensure_future(_opened(url))
+
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    monkeypatch.setattr(LoopThread, "submit", cancelling)
+    asyncio.run(main())
+    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+
+
 async def _opened(url: str) -> AsyncLocalMessageStore:
     return await open_store(url)
+
+
+def test_closing_wakes_followers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows a store that is closed is told so at once, and not when it looks the next time."""
+    monkeypatch.setattr(following, "_GLANCE_S", 3600)
+
+    async def main() -> None:
+        store = await open_store(url)
+        await store.save_message("orders", event(1))
+        messages = store.follow()
+        assert (await anext(messages)).position == 1
+        waiting = asyncio.ensure_future(_next(messages))
+        await asyncio.sleep(0)
+        await store.close()
+        with pytest.raises(StoreClosed):
+            await waiting
+
+    asyncio.run(main())
+
+
+async def _next(messages: AsyncMessages) -> PositionalMessage:
+    return await anext(messages)
 
 
 def test_a_save_that_waits_is_withdrawn(url: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from msgstore import DuplicateMessageId, Message, OutcomeUnknown, StoreUnavailable
+from msgstore.backends.nats import publishing, questions, wire
 from msgstore.backends.nats.store import NatsMessageStore
 
 from .proxy import Proxy
@@ -69,6 +70,19 @@ def test_a_save_that_does_not_arrive(store: NatsMessageStore, proxy: Proxy) -> N
     assert store.save_message("orders", Message("Second"), 0).last_position == 2
     assert lost.is_set()
     assert types(store) == ["First", "Second"]
+
+
+@pytest.mark.parametrize("mark", [b"last_by_subj", b'"batch"', b"multi_last", SAVE])
+def test_what_is_never_answered(
+    store: NatsMessageStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, mark: bytes
+) -> None:
+    """A question, or a save, that is lost while the connection stays is put again by itself."""
+    for module, name in ((wire, "AGAIN_S"), (questions, "ATTEMPT_S"), (publishing, "_PATIENCE_S")):
+        monkeypatch.setattr(module, name, 0.05)
+    lost = proxy.swallow(mark)
+    assert store.save_message("orders", Message("Second", id="m-1")).last_position == 2
+    assert types(store) == ["First", "Second"]
+    assert lost.is_set()
 
 
 def test_another_in_its_place(
