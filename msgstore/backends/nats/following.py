@@ -7,6 +7,7 @@ that nothing which happens to consumer or connection can make it miss a message 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import suppress
 from typing import Any, Protocol
@@ -55,7 +56,9 @@ class Bell:
             return
         await self.take_down()
         inbox, self._subscription = await self._wire.subscribe(self._hear)
+        name = os.urandom(8).hex()  # so that a request that is put again makes no second one
         config = {
+            "name": name,
             "deliver_subject": inbox,
             "deliver_policy": "new",
             "ack_policy": "none",
@@ -69,7 +72,7 @@ class Bell:
         }
         stream = getter.place.stream
         request = {"stream_name": stream, "config": config}
-        await self._wire.ask(f"$JS.API.CONSUMER.CREATE.{stream}", request, getter.deadline())
+        await self._wire.ask(f"$JS.API.CONSUMER.CREATE.{stream}.{name}", request, getter.deadline())
         self._hung_at, self._heard_s = subject, time.monotonic()
 
     async def _hear(self, message: Any) -> None:
