@@ -48,12 +48,19 @@ class Opening(Awaitable[AsyncLocalMessageStore]):
         try:
             opened = await self._open_sync(opener)
             try:
-                return await self._to_async(opened)
+                store = await self._to_async(opened)
             except BaseException:
                 await opener.change(opened.close, may_be_withdrawn=False)
                 raise
-        finally:
+        except BaseException:
             await opener.close(lambda: None)
+            raise
+        try:
+            await opener.close(lambda: None)
+        except CancelledError:  # at the last moment: nobody would close the store
+            await store.close()
+            raise
+        return store
 
     async def _open_sync(self, opener: Threads) -> LocalMessageStore:
         try:

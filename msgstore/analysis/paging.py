@@ -60,8 +60,8 @@ class Pager:
         try:
             found: list[Entry] = list(self._read(wanted, count, backwards))
         except CorruptRecord:
-            if not hasattr(self._store, "fingerprint"):
-                raise  # a pack, in which nothing stands behind damage
+            if not tells_of_damage(self._store):
+                raise  # a pack, for one, in which nothing stands behind damage
             found = self._read_around(wanted, count, backwards)
         if backwards:
             found.reverse()
@@ -99,6 +99,12 @@ class Pager:
         read = list(self._read(part, None, backwards, on_damage=tell))
         both: list[Entry] = [*read, *lost.values()]
         return sorted(both, key=lambda entry: entry.position, reverse=backwards)
+
+
+def tells_of_damage(store: LocalMessageStore) -> bool:
+    """Whether its reads take `on_damage`, and go on behind what cannot be read."""
+    has_files: bool = getattr(store, "has_files", hasattr(store, "verify"))
+    return has_files and hasattr(store, "fingerprint")
 
 
 def _between(wanted: MessageFilter, first: int | None, last: int | None) -> MessageFilter | None:

@@ -1,6 +1,7 @@
 """msgstore beside its peers: the same work in the same run, taken in turn; medians and ratios.
 
-Every aim of docs/performance.md is a row, P1 to P15. Nothing fails on a time.
+Every aim of docs/performance.md is a row, P1 to P15; `--only nats` is docs/backends.md's. Nothing
+fails on a time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from benchmark import machine, show
 from benchmark.report import Report, figure_of, row_of
-from benchmark.rows import FULL, QUICK, TINY, Bench, Row, Sizes, all_rows
+from benchmark.rows import FULL, QUICK, TINY, Bench, Row, Sizes, all_rows, extra_rows
 from benchmark.stores import Cache, remove
 
 _PIPE_COLUMNS = 140
@@ -101,7 +102,8 @@ def _hand_out(report: Report, flags: argparse.Namespace) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    rows = {row.name: row for row in all_rows()}
+    aims = {row.name: row for row in all_rows()}
+    rows = aims | {row.name: row for row in extra_rows()}
     parser = argparse.ArgumentParser("scripts/bench", description=__doc__)
     parser.add_argument(
         "--only",
@@ -124,7 +126,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     flags = parser.parse_args(arguments)
     flags.sizes = TINY if flags.tiny else QUICK if flags.quick else FULL
-    flags.rows = [row for row in rows.values() if not flags.only or _names(row) & set(flags.only)]
+    named = [row for row in rows.values() if _names(row) & set(flags.only)]
+    flags.rows = named if flags.only else [*aims.values()]
     unknown = set(flags.only).difference(*map(_names, flags.rows))
     if unknown:
         parser.error(f"no row is called {min(unknown)}; there are {', '.join(rows)}")

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import __main__ as command
 from benchmark import huge, memory, show
-from benchmark.rows import TINY, Row, all_rows
+from benchmark.rows import TINY, Row, all_rows, extra_rows
 from benchmark.stores import Cache
 from benchmark.whole_commands import page_commands
 from msgstore.cli.app import run as run_command_line
@@ -52,6 +52,21 @@ def test_every_row_runs(row: Row, folder: Path) -> None:
         assert [one["here"] for one in told["figures"][1:]] == [0], "refused or lost"
     json.dumps(measured, allow_nan=False)
     assert f"| {row.name} |" in show.markdown(measured)
+
+
+def test_the_row_of_nats_runs(folder: Path) -> None:
+    """One node and three, each of four ways beside files; named, it is the only one that is measured."""
+    (row,) = extra_rows()
+    assert command._parse(["--only", "nats"]).rows == [row]
+    assert row not in command._parse([]).rows
+    measured = command.measure([row], TINY, folder)
+    (told,) = measured["rows"]
+    assert "broke" not in told, told
+    if "skipped" not in str(told["notes"]):
+        places = [figure["what"].rpartition(", ")[2] for figure in told["figures"]]
+        assert places == ["one node", "three nodes"] * 4
+        assert all(figure["here"] > 0 < figure["there"] for figure in told["figures"])
+    assert "| nats |" in show.markdown(measured)
 
 
 def test_a_row_that_breaks_says_so(folder: Path) -> None:

@@ -85,7 +85,7 @@ class Screen:
 
 
 def browse(
-    store: Path,
+    store: Path | str,
     act: Callable[[Screen], Awaitable[None]],
     *,
     flags: str = "",

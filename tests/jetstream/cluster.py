@@ -66,7 +66,8 @@ class Cluster:
     async def _info(self, store: str) -> dict[str, Any]:
         from msgstore.backends.nats.address import NatsAddress
         from msgstore.backends.nats.names import stream_name
-        from msgstore.backends.nats.wire import Deadline, Wire
+        from msgstore.backends.nats.questions import Deadline
+        from msgstore.backends.nats.wire import Wire
 
         wire = Wire(NatsAddress.parse(self.url(store), {}))
         await wire.connect()

@@ -25,7 +25,8 @@ def main(url: str, path: str) -> None:
             is_last = bool(over)  # a whole look after everybody had stopped
             try:
                 with NatsMessageStore(url, lock_timeout_s=30) as store:
-                    for stored in store.follow(from_position=position + 1, timeout=IDLE_S):
+                    idle_s = 0 if is_last else IDLE_S
+                    for stored in store.follow(from_position=position + 1, timeout=idle_s):
                         position = stored.position
                         log.write(f"{position} {stored.message.id}\n")
             except StoreUnavailable:

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
+class Swallowed(Exception):
+    """What was received is not passed on."""
+
+
 class Proxy:
     """Listens on a port of its own. `on_request` sees what a client sends, before it is passed on."""
 
@@ -45,6 +49,18 @@ class Proxy:
                 done.set()
                 self.cut()
                 raise ConnectionResetError
+
+        self.on_request = look
+        return done
+
+    def swallow(self, mark: bytes) -> threading.Event:
+        """The next request with `mark` does not arrive, and its connection stays."""
+        done = threading.Event()
+
+        def look(data: bytes) -> None:
+            if mark in data and not done.is_set():
+                done.set()
+                raise Swallowed
 
         self.on_request = look
         return done
@@ -93,7 +109,10 @@ class Proxy:
         try:
             while data := source.recv(1 << 16):
                 if is_request:
-                    self.on_request(data)
+                    try:
+                        self.on_request(data)
+                    except Swallowed:
+                        continue
                 elif self._is_deaf:
                     break
                 sink.sendall(data)

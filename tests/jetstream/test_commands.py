@@ -11,6 +11,8 @@ import pytest
 from cli.conftest import cli  # noqa: F401 - the fixture
 from cli.harness import Cli, json_lines
 
+from msgstore import Message, open_store
+
 from .servers import Server, free_ports
 
 
@@ -22,13 +24,12 @@ def nats(cli: Cli, server: Server) -> Cli:  # noqa: F811
 
 @pytest.fixture
 def filled(nats: Cli) -> Cli:
-    lines = [
-        {"streamId": "orders-1", "type": "OrderPlaced", "data": {"total": 100}, "id": "m-1"},
-        {"streamId": "orders-2", "type": "OrderPlaced", "data": {"total": 50}},
-        {"streamId": "orders-1", "type": "OrderShipped", "correlationId": "c-1"},
-        {"streamId": "user-commands", "type": "Rename", "requestId": "r-1"},
-    ]
-    nats.save(*lines)
+    place, data = Message("OrderPlaced", {"total": 100}, id="m-1"), {"total": 50}
+    with open_store(nats.environment["MSGSTORE_STORE"]) as store:
+        store.save_message("orders-1", place)
+        store.save_message("orders-2", Message("OrderPlaced", data))
+        store.save_message("orders-1", Message("OrderShipped", correlation_id="c-1"))
+        store.save_message("user-commands", Message("Rename", request_id="r-1"))
     return nats
 
 
@@ -150,15 +151,33 @@ def test_copies(filled: Cli) -> None:
     assert filled("query", "--count").out == "4\n"
 
 
-@pytest.mark.parametrize("command", ["stuck", "trace", "latency"])
+@pytest.mark.parametrize("command", ["stuck", "trace", "latency", "report"])
 def test_analysis(filled: Cli, command: str) -> None:
     """What asks a store for what happened asks this one too."""
     arguments = {
         "stuck": ["stuck"],
         "trace": ["trace", "--correlation-id", "c-1"],
         "latency": ["latency", "OrderPlaced", "OrderShipped"],
+        "report": ["report", "-o", "run.html"],
     }[command]
     assert filled(*arguments).code in (0, 1)
+
+
+def test_browse(server: Server) -> None:
+    """The screen shows what is there, and what arrives."""
+    from cli.browsing import Screen, browse
+
+    url = server.url(f"k{os.urandom(8).hex()}")
+    with open_store(url) as store:
+        store.save_messages("orders-1", [Message("OrderPlaced")] * 3)
+
+        async def act(screen: Screen) -> None:
+            await screen.until(lambda: screen.positions == [1, 2, 3])
+            store.save_message("orders-1", Message("OrderShipped"))
+            await screen.until_shown("OrderShipped")
+            assert screen.positions == [1, 2, 3, 4]
+
+        browse(url, act)
 
 
 FILES_ONLY: dict[str, list[str]] = {

@@ -160,26 +160,34 @@ def test_an_old_server(old_server: int) -> None:
         NatsMessageStore(f"nats://127.0.0.1:{old_server}/journal")
 
 
-def test_tls(folder: Path) -> None:
-    """With `tls://` and the authority's file the connection is encrypted; without it it is refused."""
-    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    key, certificate = folder / "key.pem", folder / "cert.pem"
+def certificate(folder: Path, names: str) -> Path:
+    """One that signs itself, its key beside it."""
+    path = folder / "cert.pem"
+    openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]
+    openssl += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=journal"]
+    openssl += ["-addext", f"subjectAltName={names}", "-out", str(path)]
     try:
         subprocess.run(
-            [*openssl, *names, "-keyout", str(key), "-out", str(certificate)],
-            check=True,
-            capture_output=True,
+            [*openssl, "-keyout", str(path.with_name("key.pem"))], check=True, capture_output=True
         )
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
-    tls = f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
+    return path
+
+
+def test_tls(folder: Path) -> None:
+    """The connection is encrypted, with a server whose certificate is of a known authority and of
+    the name that is asked for; any other is refused."""
+    known = certificate(folder, "DNS:journal.example")
+    tls = f'tls {{ cert_file: "{known}", key_file: "{folder / "key.pem"}" }}'
     with Server(folder, extra=tls) as server:
         url = f"tls://127.0.0.1:{server.port}/journal"
-        with NatsMessageStore(f"{url}?ca={certificate}") as store:
+        with NatsMessageStore(f"{url}?ca={known}&tls_name=journal.example") as store:
             assert store.save_message("orders", Message("X")).last_position == 1
-        with pytest.raises(StoreUnavailable):
-            NatsMessageStore(url)
+        with pytest.raises(StoreUnavailable, match=r"(?i)ip address mismatch"):
+            NatsMessageStore(f"{url}?ca={known}")
+        with pytest.raises(StoreUnavailable, match=r"(?i)self.signed"):
+            NatsMessageStore(f"{url}?tls_name=journal.example")
 
 
 def test_tls_that_is_not_offered(folder: Path) -> None:

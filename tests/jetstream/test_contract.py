@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class TestNatsMessageStore(StoreContract):
     """Every claim of the contract, on one node."""
 
+    rounds = 12
+
     @pytest.fixture(autouse=True)
     def _server(self, server: Server) -> None:
         self.server = server

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from msgstore import Message, OutcomeUnknown, StoreUnavailable
+from msgstore import DuplicateMessageId, Message, OutcomeUnknown, StoreUnavailable
+from msgstore.backends.nats import publishing, questions, wire
 from msgstore.backends.nats.store import NatsMessageStore
 
 from .proxy import Proxy
@@ -71,6 +72,19 @@ def test_a_save_that_does_not_arrive(store: NatsMessageStore, proxy: Proxy) -> N
     assert types(store) == ["First", "Second"]
 
 
+@pytest.mark.parametrize("mark", [b"last_by_subj", b'"batch"', b"multi_last", SAVE])
+def test_what_is_never_answered(
+    store: NatsMessageStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, mark: bytes
+) -> None:
+    """A question, or a save, that is lost while the connection stays is put again by itself."""
+    for module, name in ((wire, "AGAIN_S"), (questions, "ATTEMPT_S"), (publishing, "_PATIENCE_S")):
+        monkeypatch.setattr(module, name, 0.05)
+    lost = proxy.swallow(mark)
+    assert store.save_message("orders", Message("Second", id="m-1")).last_position == 2
+    assert types(store) == ["First", "Second"]
+    assert lost.is_set()
+
+
 def test_another_in_its_place(
     store: NatsMessageStore, proxy: Proxy, server: Server, name: str
 ) -> None:
@@ -88,6 +102,28 @@ def test_another_in_its_place(
         proxy.on_request = look
         assert store.save_message("orders", Message("Second")).last_revision == 2
         assert types(other) == ["First", "Other", "Second"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_another_saves_the_id_meanwhile(
+    store: NatsMessageStore, proxy: Proxy, server: Server, name: str, count: int
+) -> None:
+    """An id that another saves to another stream between question and save is refused, alone and
+    in a batch."""
+    batch = [Message("Second", id="m-1"), Message("Third")][:count]
+    with NatsMessageStore(server.url(name)) as other:
+        taken = threading.Event()
+
+        def look(data: bytes) -> None:
+            if SAVE in data and not taken.is_set():
+                taken.set()
+                other.save_message("carts", Message("Other", id="m-1"))
+
+        proxy.on_request = look
+        with pytest.raises(DuplicateMessageId):
+            store.save_messages("orders", batch)
+        assert taken.is_set()
+        assert types(other) == ["First", "Other"]
 
 
 def test_a_server_that_stays_away(proxy: Proxy, server: Server, name: str) -> None:

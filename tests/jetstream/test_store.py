@@ -11,6 +11,7 @@ from itertools import islice
 import pytest
 
 from msgstore import (
+    CorruptStore,
     Message,
     MessageFilter,
     MessageTooLarge,
@@ -18,8 +19,11 @@ from msgstore import (
     StoreUnavailable,
     WrongExpectedRevision,
 )
+from msgstore.backends.nats import following
 from msgstore.backends.nats.address import NatsAddress
 from msgstore.backends.nats.core import NatsCore
+from msgstore.backends.nats.getting import Getter
+from msgstore.backends.nats.records import Raw
 from msgstore.backends.nats.store import NatsMessageStore
 from msgstore.testing.claims.follow import Follower
 
@@ -54,6 +58,19 @@ def test_what_is_kept_in_mind_is_not_believed(pair: Pair) -> None:
     assert second.save_messages("orders", []).last_revision == 3
 
 
+def test_a_transaction_over_what_another_saved(pair: Pair) -> None:
+    """In a commit over several streams each is put right, not the first alone."""
+    first, second = pair
+    for stream_id in ("orders", "carts"):
+        first.save_message(stream_id, Message("A"))
+    second.save_message("carts", Message("B"))
+    with first.transaction() as transaction:
+        transaction.save_message("orders", Message("C"))
+        transaction.save_message("carts", Message("D"))
+    assert [result.last_revision for result in transaction.results] == [1, 2]
+    assert second.verify().findings == ()
+
+
 def test_a_store_that_another_emptied(pair: Pair) -> None:
     """After another client's `reset` saves, reads and sessions are those of the new store."""
     first, second = pair
@@ -77,8 +94,11 @@ def test_a_save_to_a_store_that_was_emptied(pair: Pair) -> None:
     assert second.verify().findings == ()
 
 
-def test_a_follower_of_a_store_that_was_emptied(pair: Pair) -> None:
+def test_a_follower_of_a_store_that_was_emptied(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A follower goes on with the first message of the new store."""
+    monkeypatch.setattr(following, "_GLANCE_S", 0.1)
     first, second = pair
     first.save_messages("orders", [Message("A"), Message("B")])
     follower = Follower(islice(second.follow(), 3))
@@ -130,6 +150,25 @@ def test_seeking(pair: Pair) -> None:
     assert last == backwards[:5]
     assert len({m.timestamp for m in backwards}) == 3
     assert store.verify().findings == ()
+
+
+def test_a_commit_of_which_the_server_shows_a_part(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server shows while it stores a batch ends, for readers, before that batch."""
+    store, _ = pair
+    store.save_message("orders", Message("A"))
+    store.save_messages("orders", [Message("B"), Message("C"), Message("D")])
+    last = Getter.last
+
+    async def within(getter: Getter, subject: str, *, bucket: bool = False) -> Raw | None:
+        is_of_all = subject == getter.place.everything
+        return await (getter.at(3) if is_of_all else last(getter, subject, bucket=bucket))
+
+    monkeypatch.setattr(Getter, "last", within)
+    assert [m.message.type for m in store.get_all_messages()] == ["A"]
+    assert [m.message.type for m in store.get_messages("orders")] == ["A"]
+    assert store.count_messages() == store.get_stats().total_messages == 1
 
 
 def test_times(pair: Pair) -> None:
@@ -188,9 +227,9 @@ def test_asyncio(url: str) -> None:
         positions = sorted(result.last_position for (result,) in saved)
         read = [stored.position async for stored in core.get_all_messages()]
         assert positions == read == list(range(1, 101))
-        following = core.follow(from_position=99, timeout=0)
-        found = await following.next() or []
-        await following.close()
+        follower = core.follow(from_position=99, timeout=0)
+        found = await follower.next() or []
+        await follower.close()
         await core.close()
         return [stored.position for stored in found]
 
@@ -276,22 +315,26 @@ def test_a_store_that_nobody_closed(url: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_what_somebody_else_published(url: str, server: Server) -> None:
-    """A message that msgstore did not write is damage where it is read, and no crash anywhere."""
+def publish(store: NatsMessageStore, server: Server, body: bytes, **headers: str) -> None:
+    """As anybody can who may publish to the subject: to the stream `orders`, past msgstore."""
     import nats
 
-    from msgstore import CorruptStore
+    subject = f"{store._core._parts.getter.place.subjects}orders"  # type: ignore[union-attr]
+    named = {name.replace("_", "-"): value for name, value in headers.items()} or None
 
+    async def publish() -> None:
+        client = await nats.connect(f"nats://127.0.0.1:{server.port}")
+        await client.jetstream().publish(subject, body, headers=named)
+        await client.close()
+
+    asyncio.run(publish())
+
+
+def test_what_somebody_else_published(url: str, server: Server) -> None:
+    """A message that msgstore did not write is damage where it is read, and no crash anywhere."""
     with NatsMessageStore(url) as store:
         store.save_message("orders", Message("X"))
-        subject = f"{store._core._parts.getter.place.subjects}orders"  # type: ignore[union-attr]
-
-        async def publish() -> None:
-            client = await nats.connect(f"nats://127.0.0.1:{server.port}")
-            await client.jetstream().publish(subject, b"[1]")
-            await client.close()
-
-        asyncio.run(publish())
+        publish(store, server, b"[1]")
         assert store.get_stats().total_messages == 2
         with pytest.raises(CorruptStore, match="no message of msgstore"):
             list(store.get_all_messages())
@@ -300,3 +343,17 @@ def test_what_somebody_else_published(url: str, server: Server) -> None:
         with pytest.raises(CorruptStore):
             store.save_message("orders", Message("Y"))
         assert store.save_message("carts", Message("Z", id="m-1")).last_position == 3
+
+
+def test_a_revision_that_is_not_the_next(url: str, server: Server) -> None:
+    """A message that looks like one of msgstore's, and has another revision, is found by `verify`."""
+    with NatsMessageStore(url) as store:
+        store.save_message("orders", Message("X"))
+        body = b'{"type":"X","data":null}'
+        facts = {"Nats_Msg_Id": "m-1", "Msgstore_Kind": "event", "Msgstore_Revision": "7"}
+        publish(store, server, body, **facts)
+        (finding,) = store.verify().findings
+        assert (finding.position, finding.reason) == (
+            2,
+            "revision 7 stands where 1 was to come",
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
+from weakref import WeakSet
 
 from msgstore.backends.base import check_session_details
 from msgstore.backends.nats.address import NatsAddress
@@ -18,11 +19,12 @@ from msgstore.backends.nats.iterating import Reading
 from msgstore.backends.nats.layout import Layout
 from msgstore.backends.nats.parts import Parts
 from msgstore.backends.nats.publishing import Item
+from msgstore.backends.nats.questions import Deadline
 from msgstore.backends.nats.reading import Decoder, Pages, select, select_stream
 from msgstore.backends.nats.records import Limits, Raw
 from msgstore.backends.nats.saving import Saver
 from msgstore.backends.nats.verifying import Verifier
-from msgstore.backends.nats.wire import Deadline, Wire
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.arguments import (
     Direction,
     check_count,
@@ -68,7 +70,8 @@ class NatsCore:
         self._saver = Saver(self._wire, self, timeout_s)
         self._parts: Parts | None = None
         self._looking = asyncio.Lock()
-        self._is_closed = False
+        self._followings: WeakSet[Following] = WeakSet()
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -93,7 +96,7 @@ class NatsCore:
 
     async def parts(self) -> Parts | None:
         """Those of the store; None where there is none yet. Raises StoreNotFound, StoreClosed."""
-        self._check_open()
+        self.check_open()
         await self.getter(False, Deadline(self._timeout_s))
         if self._parts is None and not self._create:
             raise StoreNotFound(self.address.shown)
@@ -137,7 +140,7 @@ class NatsCore:
     async def _with_new_store(self, act: Callable[[Parts], Awaitable[T]]) -> T:
         """As `with_parts`; makes the store where there is none."""
         while True:
-            self._check_open()
+            self.check_open()
             await self.getter(True, Deadline(self._timeout_s))
             if self._parts is not None:
                 try:
@@ -161,10 +164,10 @@ class NatsCore:
     ) -> list[SaveResult]:
         """All requests or none, as one commit; `independent` as in `plan_saves`.
 
-        A task that is cancelled meanwhile has saved all of it or nothing. Raises what
-        `save_messages` does; OutcomeUnknown where the server did not say how it went.
+        A task that is cancelled meanwhile has saved all of it or nothing, as `outcome` of its error
+        says. Raises what `save_messages` does; OutcomeUnknown where the server did not say how it went.
         """
-        self._check_open()
+        self.check_open()
         return await self._saver.save(requests, session_id, independent=independent)
 
     async def find(self, ids: Iterable[str], getter: Getter) -> dict[str, PositionalMessage]:
@@ -196,7 +199,7 @@ class NatsCore:
         to_revision: int | None = None,
         direction: Direction = "forwards",
     ) -> Reading:
-        self._check_open()
+        self.check_open()
         check_text(stream_id, "stream_id")
         first = check_revision(from_revision, "from_revision") or 0
         last = check_revision(to_revision, "to_revision")
@@ -215,7 +218,7 @@ class NatsCore:
         *,
         direction: Direction = "forwards",
     ) -> Reading:
-        self._check_open()
+        self.check_open()
         wanted = check_filter(filter)
         check_count(count)
         check_direction(direction)
@@ -232,10 +235,12 @@ class NatsCore:
         timeout: float | None = None,
     ) -> Following:
         """To be closed by whoever is done with it."""
-        self._check_open()
+        self.check_open()
         wanted = check_filter(filter)
         first = check_count(from_position, "from_position") or 1
-        return Following(self, self._wire, wanted, first, check_timeout(timeout))
+        following = Following(self, self._wire, wanted, first, check_timeout(timeout))
+        self._followings.add(following)
+        return following
 
     def decoder(self) -> Decoder:
         """For its followers. Raises Replaced."""
@@ -350,19 +355,24 @@ class NatsCore:
 
     async def flush(self) -> None:
         """What was acknowledged is on record; waits for what is being saved."""
-        self._check_open()
+        self.check_open()
         await self._saver.rest()
 
     async def close(self) -> None:
-        """Waits for what is being saved."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        """Waits for what is being saved. Carried to its end, whoever is cancelled that waits for it."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        for following in self._followings:
+            following.wake()
         await self._saver.rest()
         if self._parts is not None:
             await self._parts.ledger.rest()
         await self._wire.close()
 
-    def _check_open(self) -> None:
-        if self._is_closed:
+    def check_open(self) -> None:
+        """Raises StoreClosed."""
+        if self._closing is not None:
             raise StoreClosed(self.address.shown, "the store is closed")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from msgstore.backends.async_protocol import CameTooLate
 from msgstore.backends.nats.publishing import Item
 from msgstore.backends.nats.records import EXPECTED, KIND, MSG_ID, REVISION, SESSION, Encoded
 from msgstore.model.errors import MsgStoreError
@@ -37,6 +39,7 @@ class Save:
     session_id: str | None
     independent: bool
     answer: asyncio.Future[list[SaveResult]]
+    is_taken: bool = False
     is_withdrawn: bool = False
 
     @property
@@ -132,3 +135,11 @@ def answer(
         save.answer.exception()  # a saver that was cancelled does not ask for it
     elif results is not None:
         save.answer.set_result(results)
+
+
+async def end_of(future: asyncio.Future[list[SaveResult]]) -> BaseException:
+    """What a save came to whose saver was cancelled, once it is known, however often it is cancelled."""
+    while not future.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([future])
+    return future.exception() or CameTooLate(future.result())

@@ -7,14 +7,16 @@ that nothing which happens to consumer or connection can make it miss a message 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import suppress
 from typing import Any, Protocol
 
 from msgstore.backends.nats.getting import Getter, Replaced
 from msgstore.backends.nats.names import encode_token
+from msgstore.backends.nats.questions import Deadline, WireError
 from msgstore.backends.nats.reading import Decoder, Forwards, head_of, narrow
-from msgstore.backends.nats.wire import Deadline, Wire
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import StoreUnavailable
 from msgstore.model.filter import MessageFilter
 from msgstore.model.message import PositionalMessage
@@ -34,6 +36,8 @@ class Home(Protocol):
 
     def decoder(self) -> Decoder: ...
 
+    def check_open(self) -> None: ...
+
 
 class Bell:
     """Rings when something is stored: a consumer of the server's that sends headers only."""
@@ -52,7 +56,9 @@ class Bell:
             return
         await self.take_down()
         inbox, self._subscription = await self._wire.subscribe(self._hear)
+        name = os.urandom(8).hex()  # so that a request that is put again makes no second one
         config = {
+            "name": name,
             "deliver_subject": inbox,
             "deliver_policy": "new",
             "ack_policy": "none",
@@ -66,13 +72,16 @@ class Bell:
         }
         stream = getter.place.stream
         request = {"stream_name": stream, "config": config}
-        await self._wire.ask(f"$JS.API.CONSUMER.CREATE.{stream}", request, getter.deadline())
+        await self._wire.ask(f"$JS.API.CONSUMER.CREATE.{stream}.{name}", request, getter.deadline())
         self._hung_at, self._heard_s = subject, time.monotonic()
 
     async def _hear(self, message: Any) -> None:
         self._heard_s = time.monotonic()
         if not (message.headers or {}).get("Status"):
-            self._rung.set()
+            self.ring()
+
+    def ring(self) -> None:
+        self._rung.set()
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when it has rung since the last time, or the time is up."""
@@ -107,10 +116,11 @@ class Following:
         self._is_narrowed = wanted.since is None
 
     async def next(self) -> list[PositionalMessage] | None:
-        """Some messages that match; None when the time is up."""
+        """Some messages that match; None when the time is up. Raises StoreClosed."""
         if self._has_found:
             self._arrived_s = time.monotonic()
         while True:
+            self._home.check_open()
             try:
                 found = await self._step()
             except Replaced:
@@ -137,7 +147,6 @@ class Following:
                 await self._bell.wait(min(self._left_s, _GLANCE_S))
             return []
         decoded = await self._home.decoder().decode(raws)
-        self._next = raws[-1].sequence + 1
         return [message for message in decoded if self._wanted.matches(message)]
 
     async def _begin_pass(self) -> None:
@@ -154,7 +163,8 @@ class Following:
         if self._wanted.stream_id is not None:
             subject = getter.place.subjects + encode_token(self._wanted.stream_id)
         if self._timeout_s != 0:
-            await self._bell.hang(getter, subject)
+            with suppress(WireError):  # then it glances
+                await self._bell.hang(getter, subject)
         snapshot = await getter.snapshot()
         if not self._is_narrowed:
             self._next = max(self._next, (await narrow(getter, self._wanted, snapshot)).first)
@@ -171,6 +181,10 @@ class Following:
         if self._timeout_s is None:
             return float("inf")
         return self._arrived_s + self._timeout_s - time.monotonic()
+
+    def wake(self) -> None:
+        """Its store was closed."""
+        self._bell.ring()
 
     async def close(self) -> None:
         with suppress(StoreUnavailable):

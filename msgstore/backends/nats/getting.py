@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from msgstore.backends.nats.layout import Layout, Place
+from msgstore.backends.nats.questions import Deadline, NotSent, Reply, WireError
 from msgstore.backends.nats.records import BATCH_COMMIT, Raw, parse_time_us
-from msgstore.backends.nats.wire import ATTEMPT_S, Deadline, NotSent, Reply, Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import StoreUnavailable
 
 SUBJECTS_MAX = 1000
@@ -182,10 +183,9 @@ class Getter:
         while True:
             await self._wire.ready(deadline)
             try:
-                timeout_s = min(ATTEMPT_S, deadline.left_s)
                 if has_many:
-                    return await self._wire.request_many(subject, body, timeout_s)
-                return [await self._wire.request(subject, body, timeout_s=timeout_s)]
+                    return await self._wire.request_many(subject, body, deadline.attempt_s())
+                return [await self._wire.inquire(subject, body, deadline)]
             except WireError as error:
                 if isinstance(error, NotSent):
                     await self.check_place(deadline)

@@ -13,7 +13,8 @@ from msgstore.backends.nats.names import (
     stream_name,
     subject_prefix,
 )
-from msgstore.backends.nats.wire import Deadline, Wire
+from msgstore.backends.nats.questions import Deadline
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.clock import format_uuid, uuid7
 from msgstore.model.errors import StoreUnavailable, UnsupportedFormat
 

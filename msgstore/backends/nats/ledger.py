@@ -23,9 +23,10 @@ import orjson
 from msgstore.backends.nats.getting import Getter, Replaced, Snapshot
 from msgstore.backends.nats.names import encode_token, id_key
 from msgstore.backends.nats.publishing import Item, Refused, publish
+from msgstore.backends.nats.questions import WireError
 from msgstore.backends.nats.reading import Decoder, Forwards
 from msgstore.backends.nats.records import EXPECTED, KIND, MSG_ID, SESSION, Raw
-from msgstore.backends.nats.wire import Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import MsgStoreError
 from msgstore.model.message import MessageType, PositionalMessage
 

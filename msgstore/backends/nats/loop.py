@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -32,6 +32,10 @@ class LoopThread:
                 self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self._loop.close()
 
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begins it. Raises RuntimeError where the loop is closed."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What it returns or raises. An interrupt of the caller cancels it.
 
@@ -42,7 +46,7 @@ class LoopThread:
             coroutine.close()
             raise CancelledError
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            future = self.submit(coroutine)
         except RuntimeError:  # the loop was closed
             coroutine.close()
             raise CancelledError from None

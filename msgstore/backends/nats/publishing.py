@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import orjson
 
+from msgstore.backends.nats.questions import Deadline
 from msgstore.backends.nats.records import BATCH_COMMIT, BATCH_ID, BATCH_SEQUENCE
-from msgstore.backends.nats.wire import ATTEMPT_S, Deadline, Wire
+from msgstore.backends.nats.wire import Wire
 
 WRONG_SEQUENCE = frozenset((10071, 10164, 10163))
 """Somebody else has saved to one of the streams, or is about to."""
@@ -18,6 +19,9 @@ KNOWN_ID = frozenset((10201, 10158))
 TRY_AGAIN = frozenset((10210, 10176, 10008, 10009, 10007))
 """Too many batches at once; a batch of which a leader that has just come knows nothing."""
 TOO_LARGE, TOO_MANY = 10054, 10199
+
+_PATIENCE_S, _BYTES_PER_S = 2.0, 1 << 20
+"""How long an acknowledgement may take before it is looked for what has become of the messages."""
 
 
 class Item(NamedTuple):
@@ -58,7 +62,8 @@ async def publish(wire: Wire, items: Sequence[Item], deadline: Deadline) -> Ack:
             await wire.send(item.subject, item.body, item.headers | place)
         place = {BATCH_ID: batch_id, BATCH_SEQUENCE: str(len(items)), BATCH_COMMIT: "1"}
         headers = headers | place
-    timeout_s = max(0.001, min(ATTEMPT_S, deadline.left_s))
+    size_bytes = sum(len(item.body) for item in items)
+    timeout_s = max(0.001, min(_PATIENCE_S + size_bytes / _BYTES_PER_S, deadline.left_s))
     reply = await wire.request(last.subject, last.body, headers, timeout_s)
     answer = orjson.loads(reply.body)
     if error := answer.get("error"):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from msgstore.backends.async_protocol import NotBegun
 from msgstore.backends.nats.deciding import (
     BASE,
     EMPTY,
@@ -22,6 +23,7 @@ from msgstore.backends.nats.deciding import (
     answer,
     answer_all,
     decide,
+    end_of,
     placed,
     settled,
 )
@@ -37,9 +39,10 @@ from msgstore.backends.nats.publishing import (
     Refused,
     publish,
 )
+from msgstore.backends.nats.questions import Deadline, NotSent, WireError
 from msgstore.backends.nats.records import Limits, encode_requests
 from msgstore.backends.nats.settling import settle
-from msgstore.backends.nats.wire import Deadline, NotSent, Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import (
     MessageTooLarge,
     MsgStoreError,
@@ -105,7 +108,9 @@ class Saver:
     async def save(
         self, requests: Sequence[SaveRequest], session_id: str | None, *, independent: bool
     ) -> list[SaveResult]:
-        """As `BaseStore._commit`. A cancelled save that nobody has taken up yet is not carried out."""
+        """As `BaseStore._commit`. Cancelled, it is withdrawn if it has not been taken up, and else
+        carried to its end; the cause of the CancelledError is what came of it.
+        """
         limits = self.limits
         encoded = encode_requests(requests, limits)
         count = sum(map(len, encoded))
@@ -118,9 +123,11 @@ class Saver:
             self._worker = asyncio.create_task(self._work())
         try:
             return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            save.is_withdrawn = True
-            raise
+        except asyncio.CancelledError as cancelled:
+            if not save.is_taken:
+                save.is_withdrawn = True
+                raise cancelled from NotBegun()
+            raise cancelled from await end_of(future)
 
     async def rest(self) -> None:
         """Returns when nothing is being saved."""
@@ -155,6 +162,7 @@ class Saver:
             if group and is_full:
                 break
             self._waiting.popleft()
+            save.is_taken = True
             if not save.is_withdrawn:
                 group.append(save)
         return group

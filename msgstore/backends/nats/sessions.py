@@ -22,9 +22,10 @@ from msgstore.backends.nats.layout import Layout
 from msgstore.backends.nats.ledger import Count, Ledger
 from msgstore.backends.nats.names import decode_token, encode_token
 from msgstore.backends.nats.publishing import WRONG_SEQUENCE, Item, Refused, publish
+from msgstore.backends.nats.questions import Deadline, NotSent, WireError
 from msgstore.backends.nats.reading import Decoder
 from msgstore.backends.nats.records import EXPECTED, Raw
-from msgstore.backends.nats.wire import Deadline, NotSent, Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.clock import Clock, new_session_id, to_datetime
 from msgstore.model.errors import OutcomeUnknown, SessionEnded, SessionNotFound, WriteFailed
 from msgstore.model.results import SessionInfo

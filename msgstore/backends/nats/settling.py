@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from msgstore.backends.nats.getting import Getter
 from msgstore.backends.nats.publishing import Item, Refused, publish
+from msgstore.backends.nats.questions import Deadline, NotSent, WireError
 from msgstore.backends.nats.records import EXPECTED, MSG_ID, Raw
-from msgstore.backends.nats.wire import Deadline, NotSent, Wire, WireError
+from msgstore.backends.nats.wire import Wire
 from msgstore.model.errors import OutcomeUnknown, StoreUnavailable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import weakref
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from msgstore.model.saved import SaveResult
 from msgstore.model.saving import SaveRequest
 
 if TYPE_CHECKING:
+    from msgstore.backends.nats.async_store import AsyncNatsMessageStore
     from msgstore.backends.protocol import Group
 
 T = TypeVar("T")
@@ -112,6 +114,21 @@ class NatsMessageStore(LocalSessions, BaseStore):
             return None
         facts = f"{self.store_id} {stored.message.id} {to_us(stored.timestamp)} {stored.revision}"
         return blake2b(facts.encode(), digest_size=16).hexdigest()
+
+    async def as_async(self) -> AsyncNatsMessageStore:
+        """The same store for tasks of the loop that calls this; this object is closed."""
+        from msgstore.backends.nats.async_store import AsyncNatsMessageStore
+
+        core = await NatsCore.open(self._address, **self._options)
+        store = AsyncNatsMessageStore(core, self._current)
+        store.use_context(self._context)
+        try:
+            await asyncio.wrap_future(self._loop.submit(self._core.close()))
+        except BaseException:
+            await store.close()
+            raise
+        self.close()  # there is nothing left to wait for
+        return store
 
     # ------------------------------------------------------------ saving
 

@@ -7,98 +7,35 @@ request whose connection is lost ends at once, and requests that have many answe
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import nats.errors
 import orjson
 from nats.aio.client import Client
 
 from msgstore.backends.nats.address import NatsAddress
+from msgstore.backends.nats.questions import (
+    Deadline,
+    Forbidden,
+    NotSent,
+    Question,
+    Reply,
+    Unanswered,
+    WireError,
+)
 from msgstore.model.errors import StoreClosed, StoreUnavailable, UnsupportedFormat
 
 SERVER_MIN = (2, 12, 1)
 """The first with atomic batches that take message ids."""
 CONNECT_TIMEOUT_S = 3
 ECHO_S = 2
-ATTEMPT_S = 5.0
-"""How long an answer may take before the question is put again."""
-PAUSE_S, PAUSE_MAX_S = 0.002, 0.5
-
-
-class Reply(NamedTuple):
-    subject: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def status(self) -> str | None:
-        """The three digits of an answer that is no message, None for a message."""
-        return self.headers.get("Status")
-
-
-class WireError(Exception):
-    """A request without an answer. It may have been carried out, unless it is a NotSent."""
-
-
-class NotSent(WireError):
-    """Nobody has received it."""
-
-
-class Forbidden(NotSent):
-    """The server does not let this user do it."""
-
-
-class Deadline:
-    """When to give up."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._end_s = time.monotonic() + timeout_s
-        self._pause_s = PAUSE_S
-
-    @property
-    def left_s(self) -> float:
-        return self._end_s - time.monotonic()
-
-    @property
-    def is_over(self) -> bool:
-        return self.left_s <= 0
-
-    async def pause(self) -> bool:
-        """Waits a little, longer each time; False, and at once, when the time is up.
-
-        By chance longer or shorter, so that those who are in each other's way do not stay so.
-        """
-        if self.left_s <= self._pause_s:
-            return False
-        await asyncio.sleep(self._pause_s * (0.5 + random.random()))
-        self._pause_s = min(2 * self._pause_s, PAUSE_MAX_S)
-        return True
-
-
-class _Question:
-    """What is waited for: one answer, or many up to one with a status."""
-
-    def __init__(self, subject: str, has_many: bool) -> None:
-        self.subject = subject
-        self.answers: list[Reply] = []
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._has_many = has_many
-
-    def take(self, answer: Reply) -> None:
-        if self.over.done():
-            return
-        self.answers.append(answer)
-        if not self._has_many or answer.status is not None:
-            self.over.set_result(None)
-
-    def fail(self, error: WireError) -> None:
-        if not self.over.done():
-            self.over.set_exception(error)
+CLOSE_S = 0.5
+AGAIN_S = 0.5
+"""A question without an answer is put again so often: it may have gone to a node that stands still, or
+to none, because a leader was being looked for."""
 
 
 class Wire:
@@ -107,7 +44,7 @@ class Wire:
     def __init__(self, address: NatsAddress) -> None:
         self.address = address
         self._client = Client()
-        self._questions: dict[str, _Question] = {}
+        self._questions: dict[str, Question] = {}
         self._inbox = ""
         self._count = 0
         self._is_up = asyncio.Event()
@@ -132,8 +69,9 @@ class Wire:
         servers, reason = list(self.address.servers), ""
         for first in range(len(servers)):  # the client itself gives up at one that says nothing
             client, self._complaint = Client(), ""
+            order = servers[first:] + servers[:first]
             try:
-                await client.connect(servers[first:] + servers[:first], **self._options(client))
+                await _connected(client, client.connect(order, **self._options(client)))
                 self._insist_on_tls(client)
             except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
                 await _end(client)
@@ -235,6 +173,8 @@ class Wire:
 
     async def close(self) -> None:
         self._is_closed = True
+        if self._doubting is not None:
+            self._doubting.cancel()
         if not self._client.is_closed:
             await _end(self._client)
 
@@ -246,43 +186,55 @@ class Wire:
             question.take(Reply(message.subject, message.headers or {}, message.data))
 
     async def request(
-        self,
-        subject: str,
-        body: bytes = b"",
-        headers: dict[str, str] | None = None,
-        timeout_s: float = ATTEMPT_S,
+        self, subject: str, body: bytes, headers: dict[str, str] | None, timeout_s: float
     ) -> Reply:
         """The answer. Raises NotSent where nobody is there to ask, WireError where none comes."""
-        return (await self._put(subject, body, headers, timeout_s, has_many=False))[0]
+        with self._asked(subject) as (question, inbox):
+            await self.send(subject, body, headers, inbox)
+            await self._wait(question, timeout_s)
+        return _answers(question)[0]
 
-    async def request_many(
-        self, subject: str, body: bytes, timeout_s: float = ATTEMPT_S
-    ) -> list[Reply]:
-        """All answers, up to the one with a status, which ends them. Raises as `request` does."""
-        return await self._put(subject, body, None, timeout_s, has_many=True)
+    async def request_many(self, subject: str, body: bytes, timeout_s: float) -> list[Reply]:
+        """All answers, up to the one with a status, which ends them. Raises as `request` does.
 
-    async def _put(
-        self,
-        subject: str,
-        body: bytes,
-        headers: dict[str, str] | None,
-        timeout_s: float,
-        has_many: bool,
-    ) -> list[Reply]:
+        Each may take `timeout_s`.
+        """
+        with self._asked(subject, has_many=True) as (question, inbox):
+            await self.send(subject, body, None, inbox)
+            await self._wait(question, timeout_s)
+        return _answers(question)
+
+    async def inquire(self, subject: str, body: bytes, deadline: Deadline) -> Reply:
+        """The answer to what may be asked twice, and is while none comes; late ones count too.
+
+        Raises as `request` does.
+        """
+        with self._asked(subject) as (question, inbox):
+            while True:
+                await self.send(subject, body, None, inbox)
+                try:
+                    await self._wait(question, max(0.001, min(AGAIN_S, deadline.left_s)))
+                    break
+                except Unanswered:
+                    if deadline.is_over:
+                        raise
+        return _answers(question)[0]
+
+    @contextmanager
+    def _asked(self, subject: str, *, has_many: bool = False) -> Iterator[tuple[Question, str]]:
+        """A question, and the subject to which its answers go."""
         self._count += 1
         key = f"{self._count:x}"
-        question = self._questions[key] = _Question(subject, has_many)
+        question = self._questions[key] = Question(subject, has_many)
         try:
-            await self.send(subject, body, headers, f"{self._inbox}.{key}")
-            await asyncio.wait_for(question.over, timeout_s)
-        except TimeoutError:
-            self._doubt()
-            raise WireError(f"no answer within {timeout_s:g} s") from None
+            yield question, f"{self._inbox}.{key}"
         finally:
             del self._questions[key]
-        if question.answers[0].status == "503":
-            raise NotSent("nobody answers")
-        return question.answers
+
+    async def _wait(self, question: Question, silence_s: float) -> None:
+        if not await question.wait(silence_s):
+            self._doubt()
+            raise Unanswered(f"no answer within {silence_s:.1f} s")
 
     def _doubt(self) -> None:
         """After an answer that did not come: a server that does not even echo is left for another."""
@@ -318,7 +270,7 @@ class Wire:
         while True:
             await self.ready(deadline)
             try:
-                reply = await self.request(subject, body, timeout_s=min(ATTEMPT_S, deadline.left_s))
+                reply = await self.inquire(subject, body, deadline)
                 answer: dict[str, Any] = orjson.loads(reply.body)
                 if not _is_passing(answer):
                     return answer
@@ -335,9 +287,12 @@ class Wire:
         return self.is_up and not info.get("jetstream")
 
     async def subscribe(self, callback: Callable[[Any], Awaitable[None]]) -> tuple[str, Any]:
-        """A subject of one's own, and what to end the subscription with."""
+        """A subject of one's own, and what to end the subscription with. Raises NotSent."""
         inbox = self._client.new_inbox()
-        return inbox, await self._client.subscribe(inbox, cb=callback)
+        try:
+            return inbox, await self._client.subscribe(inbox, cb=callback)
+        except nats.errors.Error as error:
+            raise NotSent(_sentence(error)) from None
 
 
 class ServerTooOld(UnsupportedFormat):
@@ -352,10 +307,33 @@ class ServerTooOld(UnsupportedFormat):
         self.needed = needed
 
 
+async def _connected(client: Client, connecting: Coroutine[Any, Any, None]) -> None:
+    """Cancelled, it leaves no connection: one that is just being made would be lost, and not closed."""
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.shield(asyncio.ensure_future(_abandon(client, task)))
+        raise
+
+
+async def _abandon(client: Client, connecting: asyncio.Task[None]) -> None:
+    await asyncio.wait([connecting], timeout=CLOSE_S)
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    await _end(client)
+
+
 async def _end(client: Client) -> None:
     """Closes it; a connection whose TLS has failed would never be said to be closed."""
     with suppress(Exception):
-        await asyncio.wait_for(client.close(), ECHO_S)
+        await asyncio.wait_for(client.close(), CLOSE_S)
+
+
+def _answers(question: Question) -> list[Reply]:
+    if question.answers[0].status == "503":
+        raise NotSent("nobody answers")
+    return question.answers
 
 
 def _is_passing(answer: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from msgstore.analysis.paging import tells_of_damage
 from msgstore.model.errors import StoreClosed
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Follower:
     def _follow(self, position: int) -> None:
         # What is damaged is told where it is shown.
         options: dict[str, Any] = (
-            {"on_damage": lambda _: None} if hasattr(self._store, "fingerprint") else {}
+            {"on_damage": lambda _: None} if tells_of_damage(self._store) else {}
         )
         try:
             for stored in self._store.follow(None, position + 1, **options):
