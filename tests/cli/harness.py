@@ -155,6 +155,7 @@ class _Nursery:
             "arguments": [MSGSTORE, *arguments],
             "folder": str(cli.folder),
             "environment": environment,
+            "umask": _umask(),
         }
         raw = json.dumps(order).encode()
         if len(raw) >= nursery.ORDER_BYTES_MAX or not self._turn.acquire(blocking=False):
@@ -177,6 +178,12 @@ class _Nursery:
             out, err = (one.result().decode() for one in said)
         code = int(self._channel.recv(64))
         return Done(code, out, err)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @cache

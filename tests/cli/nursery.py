@@ -45,6 +45,7 @@ def become(order: dict[str, Any], pipes: list[int]) -> None:
         os.dup2(pipe, descriptor)
         os.close(pipe)
     os.chdir(order["folder"])
+    os.umask(order["umask"])
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()

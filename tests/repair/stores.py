@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from msgstore import FileMessageStore, Message
 from msgstore.disk.files import RealDisk
-from msgstore.engine import writer
+from msgstore.engine import recorder
 from msgstore.engine.catalog import Catalog
 from msgstore.engine.index import Index
 from msgstore.format.names import segment_path
@@ -24,7 +24,7 @@ STREAMS = {"a": [1, 3, 5, 7, 9, 11, 13, 15, 17, 19], "b": [2, 4, 6, 8, 10, 12, 1
 @contextmanager
 def checkpoints() -> Iterator[None]:
     """Every commit ends the journal's generation first, as if that had grown enough."""
-    with patch.object(writer, "ENTRIES_START", -(1 << 30)):
+    with patch.object(recorder, "ENTRIES_START", -(1 << 30)):
         yield
 
 
