@@ -37,6 +37,8 @@ def test_no_server(folder: Path) -> None:
     with pytest.raises(StoreUnavailable, match="no server of NATS answers") as caught:
         open_store(f"nats://127.0.0.1:{port}/journal")
     assert caught.value.path == f"nats://127.0.0.1:{port}/journal"
+    assert "server" in caught.value.advice
+    assert "path" not in caught.value.advice
 
 
 def test_no_store(server: Server) -> None:

@@ -80,7 +80,7 @@ class Wire:
                 continue
             await self._begin(client)
             return
-        raise StoreUnavailable(self.address.shown, _reason(reason))
+        raise ServerUnavailable(self.address.shown, _reason(reason))
 
     async def _begin(self, client: Client) -> None:
         # Only from now on: a first connection that fails has to say so instead of trying on.
@@ -169,7 +169,7 @@ class Wire:
                     await asyncio.wait_for(self._is_up.wait(), max(0, min(0.2, deadline.left_s)))
                 if deadline.is_over:
                     reason = _reason(self._complaint or "the connection was lost")
-                    raise StoreUnavailable(self.address.shown, reason)
+                    raise ServerUnavailable(self.address.shown, reason)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -278,9 +278,9 @@ class Wire:
             except WireError as error:
                 reason = f"JetStream does not answer: {error}"
                 if isinstance(error, Forbidden) or (isinstance(error, NotSent) and self._is_off()):
-                    raise StoreUnavailable(self.address.shown, reason) from None
+                    raise ServerUnavailable(self.address.shown, reason) from None
             if not await deadline.pause():
-                raise StoreUnavailable(self.address.shown, reason)
+                raise ServerUnavailable(self.address.shown, reason)
 
     def _is_off(self) -> bool:
         info: dict[str, Any] = self._client._server_info or {}
@@ -293,6 +293,12 @@ class Wire:
             return inbox, await self._client.subscribe(inbox, cb=callback)
         except nats.errors.Error as error:
             raise NotSent(_sentence(error)) from None
+
+
+class ServerUnavailable(StoreUnavailable):
+    """No server answers as it should."""
+
+    advice = "check the address, the user, and that the server runs with JetStream"
 
 
 class ServerTooOld(UnsupportedFormat):
