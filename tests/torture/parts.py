@@ -225,7 +225,7 @@ def _memory(plan: Plan) -> Iterator[Task]:
     for part in range(_SHARES):
         share = (part, _SHARES)
         is_optional = not plan.is_complete
-        yield Task("wandering", partial(wandering, 300, plan.seed + part), is_optional)
+        yield Task("wandering", partial(wandering, 1_500, plan.seed + part), is_optional)
         if part % _REFUSED_EVERY == 0:
             refused = (part // _REFUSED_EVERY, _SHARES // _REFUSED_EVERY)
             yield Task("refusals", partial(refusals, 2, refused), is_optional)
