@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
 from msgstore import FileMessageStore, Message
 from msgstore.cli.browser import messages as message_list
 from msgstore.cli.browser import side
+from msgstore.cli.browser.source import Follower, News
 
 from .browsing import MIDDLE, NARROW, WIDE, Screen, browse
 from .harness import Cli, open_terminal, read_terminal
@@ -333,6 +335,27 @@ def test_a_store_that_was_emptied_is_shown_anew(store: Path) -> None:
         await screen.until(lambda: "emptied" in screen.status)
 
     browse(store, act)
+
+
+def test_a_reset_before_the_follower_has_looked(store: Path) -> None:
+    """Whoever follows the old store's end would wait for ever: it is told that the store is another."""
+    seen: Queue[object] = Queue()
+    with FileMessageStore(store) as opened, FileMessageStore(store) as other:
+        old = opened.store_id
+
+        def find_end() -> int:
+            end = opened.get_stats().total_messages
+            other.reset()
+            other.save_message("s", Message("First"))
+            return end
+
+        follower = Follower(
+            opened, lambda deed: deed(), seen.put, seen.put, lambda: opened.store_id, seen.put
+        )
+        follower.start(find_end)
+        assert seen.get() == other.store_id != old
+        assert seen.get() == News(1, was_reset=False)
+        follower.close()
 
 
 def test_a_reset_is_seen_while_scrolling(tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ class Browser(App[None]):
         deliver = quietly(lambda deed: self.post_message(self.Told(deed)))
         self._pages = Desk(deliver, self.failed)
         self._sides = Desk(deliver, self.failed)
-        self._follower = Follower(store, deliver, self.came, self._follow_failed)
+        self._follower = Follower(
+            store, deliver, self.came, self._follow_failed, self._identity, self.seen
+        )
         self._failure: Exception | None = None
         self._make_parts(Signs(settings))
 
@@ -135,7 +137,7 @@ class Browser(App[None]):
             self.detail.add_class("-open")
         self.messages.focus()
         self.apply(self.flags)
-        self._sides.ask("end", self.facts.find_end, self._follower.start)
+        self._follower.start(self.facts.find_end)
         self._load_sides()
         if not self.is_headless:
             self.set_interval(_LOOKS_FOR_TERMINAL_S, self._leave_lost_terminal)
@@ -188,6 +190,11 @@ class Browser(App[None]):
         self.messages.came()
         self._count(self.facts.count_more)
         self._load_sides()
+
+    def seen(self, store_id: str | None) -> None:
+        """What the store calls itself now; it may have been emptied while the list was opened."""
+        if self.messages.store_id not in (None, store_id):
+            self.emptied()
 
     def emptied(self) -> None:
         """The store was reset: what is shown is of another one."""

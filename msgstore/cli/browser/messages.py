@@ -36,7 +36,7 @@ class MessageRows(Rows):
         self.is_live = True
         self._desk = desk
         self._identity = identity
-        self._store_id: str | None = None
+        self.store_id: str | None = None
         self._pager: Pager | None = None
         self._opening = 0
         self._asked: set[str] = set()
@@ -94,7 +94,7 @@ class MessageRows(Rows):
 
         def show(answer: tuple[str | None, tuple[Page, Page]]) -> None:
             if opening == self._opening:
-                self._store_id, pages = answer
+                self.store_id, pages = answer
                 self._show(*pages, position)
 
         self._desk.ask("open", lambda: (self._identity(), read(reading)), show)
@@ -142,10 +142,10 @@ class MessageRows(Rows):
             if opening != self._opening:
                 return
             store_id, page = answer
-            if store_id != self._store_id and self.window.entries:
+            if store_id != self.store_id and self.window.entries:
                 self.post_message(self.Replaced())
             else:
-                self._store_id = store_id
+                self.store_id = store_id
                 self._add(side, page)
 
         self._desk.ask(side, read, add)

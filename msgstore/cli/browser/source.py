@@ -73,10 +73,16 @@ class News(NamedTuple):
     was_reset: bool
 
 
+_PASS_S = 5.0
+"""After so long without news it is asked whether the store is still the one that it was: a reset
+that came before the follower had its first look is nothing new to it."""
+
+
 class Follower:
     """A thread that follows the whole store and tells that something came, never twice at once.
 
     `tell` is done by the thread that draws; what comes meanwhile is told together, by the next one.
+    `identify` is asked what a reset changes, and `see` told the answer, now and then.
     """
 
     def __init__(
@@ -85,37 +91,51 @@ class Follower:
         deliver: Deliver,
         tell: Callable[[News], None],
         fail: Callable[[Exception], None],
+        identify: Callable[[], str | None],
+        see: Callable[[str | None], None],
     ) -> None:
         self._store = store
         self._deliver = deliver
         self._tell = tell
         self._fail = fail
+        self._identify = identify
+        self._see = see
         self._lock = Lock()
         self._news: News | None = None
         self._is_over = False
 
-    def start(self, position: int) -> None:
-        """Tells of what comes behind `position`."""
-        Thread(target=self._follow, args=(position,), daemon=True).start()
+    def start(self, find_end: Callable[[], int]) -> None:
+        """Tells of what comes behind the position that `find_end` gives."""
+        Thread(target=self._follow, args=(find_end,), daemon=True).start()
 
     def close(self) -> None:
         """The thread ends when it looks at the store next, which is to be closed now."""
         self._is_over = True
 
-    def _follow(self, position: int) -> None:
+    def _follow(self, find_end: Callable[[], int]) -> None:
+        try:
+            identity, position = self._identify(), find_end()
+            while not self._is_over:
+                if (present := self._identify()) != identity:
+                    identity, position = present, 0
+                self._deliver(lambda seen=identity: self._see(seen))  # type: ignore[misc]
+                position = self._pass(position)
+        except Exception as error:  # as above: else the list would stand still in silence
+            if not self._is_over and not isinstance(error, StoreClosed):
+                self._deliver(lambda failure=error: self._fail(failure))  # type: ignore[misc]
+
+    def _pass(self, position: int) -> int:
+        """Tells what comes until nothing has come for a while; the last position then."""
         # What is damaged is told where it is shown.
         options: dict[str, Any] = (
             {"on_damage": lambda _: None} if tells_of_damage(self._store) else {}
         )
-        try:
-            for stored in self._store.follow(None, position + 1, **options):
-                if self._is_over:
-                    return
-                self._note(stored.position, was_reset=stored.position <= position)
-                position = stored.position
-        except Exception as error:  # as above: else the list would stand still in silence
-            if not self._is_over and not isinstance(error, StoreClosed):
-                self._deliver(lambda failure=error: self._fail(failure))  # type: ignore[misc]
+        for stored in self._store.follow(None, position + 1, _PASS_S, **options):
+            if self._is_over:
+                break
+            self._note(stored.position, was_reset=stored.position <= position)
+            position = stored.position
+        return position
 
     def _note(self, position: int, *, was_reset: bool) -> None:
         with self._lock:
