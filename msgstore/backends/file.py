@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, tzinfo
 from itertools import chain
+from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -18,20 +19,15 @@ from msgstore.backends.base import (
     check_session_details,
     in_group_order,
 )
-from msgstore.backends.group_commit import GroupCommit, Save, decide
 from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
-from msgstore.engine.encoding import encode_drafts, encode_requests
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
 from msgstore.engine.reader import Reader
 from msgstore.engine.snapshot import Snapshot
-from msgstore.engine.writer import Writer, WriterSettings
 from msgstore.format.names import LOCK
-from msgstore.format.record import Encoded
-from msgstore.format.session_log import SessionEvent
 from msgstore.model.arguments import (
     Direction,
     check_count,
@@ -40,7 +36,7 @@ from msgstore.model.arguments import (
     check_revision,
     check_timeout,
 )
-from msgstore.model.clock import Clock, format_uuid, new_session_id, system_clock_us
+from msgstore.model.clock import Clock, format_uuid, system_clock_us
 from msgstore.model.errors import (
     InvalidArgument,
     MsgStoreError,
@@ -53,7 +49,11 @@ from msgstore.model.saving import Known, SaveRequest, plan_saves
 from msgstore.model.values import check_text
 
 if TYPE_CHECKING:
+    from msgstore.backends.file_saver import FileSaver
+    from msgstore.backends.group_commit import GroupCommit
     from msgstore.backends.protocol import Group
+    from msgstore.engine.writer import Writer
+    from msgstore.format.record import Encoded
     from msgstore.model.draft import Draft, DraftsSaved
     from msgstore.model.filter import MessageFilter
     from msgstore.model.results import SessionInfo, StoreStats, StreamInfo, VerifyReport
@@ -83,7 +83,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         if isinstance(lock_timeout_s, bool) or not lock_timeout_s >= 0:
             raise InvalidArgument("lock_timeout_s", f"{lock_timeout_s!r} is not a time in seconds")
         self._lock_timeout_s = lock_timeout_s
-        self._settings = WriterSettings(durability, create, clock)
+        self._durability, self._create, self._clock = durability, create, clock
         self._current: str | None = None
         self._closed = False
         self._connect()
@@ -95,9 +95,9 @@ class FileMessageStore(LocalSessions, BaseStore):
         """Takes up the files anew: at the start, and in a child process, whose locks are its own."""
         self._disk = self._make_disk()
         self._timer = SyncTimer(self._sync_now)
-        self._group = GroupCommit(self._path, self._commit_group)
         self._opened = OpenedStore(self._disk)
-        self._writer = Writer(self._opened, self._make_lock(), self._settings)
+        self._made_saver: FileSaver | None = None
+        self._making_saver = Lock()
         self._reader = Reader(self._opened, self._recover)
 
     def _make_disk(self) -> Disk:
@@ -106,6 +106,27 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def _make_lock(self) -> FileLock:
         return FileLock(os.path.join(self._path, LOCK), self._lock_timeout_s)
+
+    @property
+    def _saver(self) -> FileSaver:
+        if self._made_saver is None:
+            from msgstore.backends.file_saver import FileSaver
+            from msgstore.engine.writer import WriterSettings
+
+            settings = WriterSettings(self._durability, self._create, self._clock)
+            with self._making_saver:
+                if self._made_saver is None:
+                    lock = self._make_lock()
+                    self._made_saver = FileSaver(self._path, self._opened, lock, settings)
+        return self._made_saver
+
+    @property
+    def _writer(self) -> Writer:
+        return self._saver.writer
+
+    @property
+    def _group(self) -> GroupCommit:
+        return self._saver.group
 
     @property
     def path(self) -> str:
@@ -122,40 +143,27 @@ class FileMessageStore(LocalSessions, BaseStore):
 
     def _commit(self, requests: Sequence[SaveRequest], *, independent: bool) -> list[SaveResult]:
         self._check_open()
-        session_id = self._current
-        encoded = encode_requests(requests, session_id)
+        saver, session_id = self._saver, self._current
+        encoded = saver.encode(requests, session_id)
         if not any(encoded):
             return self._plan_unlocked(requests, independent)
         if self._opened.source is None and self._snapshot() is None:
             self._plan_unlocked(requests, independent)  # a refused save does not make a store
             if session_id is not None:
                 raise SessionNotFound(session_id)
-        results = self._group.save(Save(requests, encoded, session_id, independent))
+        results = saver.save(requests, encoded, session_id, independent=independent)
         self._sync_soon()
         return results
-
-    def _commit_group(self, saves: Sequence[Save]) -> None:
-        """Decides saves of one session, each for itself, and commits what goes through."""
-        with self._writer.exclusive() as writer:
-            number = writer.number_of(saves[0].session_id)
-            decided = decide(saves, writer.known())
-            if decided.messages:
-                writer.commit(decided.messages, number)
-            decided.answer()
 
     def encode_drafts(self, drafts: Sequence[Draft]) -> list[Encoded]:
         """What `save_encoded` takes: all of the work that needs no lock."""
         self._check_open()
-        return encode_drafts(drafts, self._current)
+        return self._saver.encode_drafts(drafts, self._current)
 
     def save_encoded(self, encoded: Sequence[Encoded]) -> DraftsSaved:
         """Commits what `encode_drafts` made, under the same session."""
-        from msgstore.model.draft import DraftsSaved
-
         self._check_open()
-        with self._writer.exclusive() as writer:
-            saved = DraftsSaved(writer.rows + 1, len(encoded))
-            writer.commit(encoded, writer.number_of(self._current))
+        saved = self._saver.save_drafts(encoded, self._current)
         self._sync_soon()
         return saved
 
@@ -324,23 +332,7 @@ class FileMessageStore(LocalSessions, BaseStore):
     ) -> str:
         self._check_open()
         name, labels = check_session_details(name, labels)
-        with self._writer.exclusive() as writer:
-            log = writer.sessions()
-            now_us = writer.now_us()
-            session_id = new_session_id(now_us)
-            writer.add_session_event(
-                SessionEvent(
-                    "start",
-                    log.total() + 1,
-                    session_id,
-                    now_us,
-                    writer.rows,
-                    log.active_id,
-                    log.total() + 1,
-                    {"name": name, "labels": dict(labels)},
-                )
-            )
-        self._current = session_id
+        session_id = self._current = self._saver.start_session(name, labels)
         self._sync_soon()
         return session_id
 
@@ -355,34 +347,11 @@ class FileMessageStore(LocalSessions, BaseStore):
         self._current = session_id
 
     def end_session(self, session_id: str, status: str | None = None) -> None:
-        from msgstore.engine.counting import session_counts
-
         self._check_open()
         if status is not None:
             check_text(status, "status")
         self._session_snapshot(session_id)
-        with self._writer.exclusive() as writer:
-            log = writer.sessions()
-            session = log.open_session(session_id)
-            counts = session_counts(writer.snapshot(), [session])
-            messages, commands, last_position = counts[session.number]
-            writer.add_session_event(
-                SessionEvent(
-                    "end",
-                    session.number,
-                    session_id,
-                    max(writer.now_us(), session.started_us),
-                    writer.rows,
-                    None if log.active_id == session_id else log.active_id,
-                    log.total(),
-                    {
-                        "status": status,
-                        "messages": messages,
-                        "commands": commands,
-                        "lastPosition": last_position,
-                    },
-                )
-            )
+        self._saver.end_session(session_id, status)
         if self._current == session_id:
             self._current = None
         self._sync_soon()
@@ -394,21 +363,7 @@ class FileMessageStore(LocalSessions, BaseStore):
     def activate_session(self, session_id: str) -> None:
         self._check_open()
         self._session_snapshot(session_id)
-        with self._writer.exclusive() as writer:
-            log = writer.sessions()
-            session = log.open_session(session_id)
-            writer.add_session_event(
-                SessionEvent(
-                    "activate",
-                    session.number,
-                    session_id,
-                    writer.now_us(),
-                    writer.rows,
-                    session_id,
-                    log.total(),
-                    {},
-                )
-            )
+        self._saver.activate_session(session_id)
         self._sync_soon()
 
     def get_sessions(self) -> list[SessionInfo]:
@@ -457,7 +412,8 @@ class FileMessageStore(LocalSessions, BaseStore):
                 self.flush()
         finally:
             self._closed = True
-            self._writer.close()
+            if self._made_saver is not None:
+                self._made_saver.writer.close()
             self._disk.forget()
 
     def _check_open(self) -> None:
