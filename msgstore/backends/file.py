@@ -22,6 +22,7 @@ from msgstore.backends.base import (
 from msgstore.backends.sync_timer import SyncTimer
 from msgstore.disk.files import Disk, RealDisk
 from msgstore.disk.lock import FileLock
+from msgstore.disk.opening import absolute_path
 from msgstore.engine.identity import Durability, check_durability
 from msgstore.engine.opened import OpenedStore
 from msgstore.engine.place import make_place
@@ -77,7 +78,7 @@ class FileMessageStore(LocalSessions, BaseStore):
         create: bool = True,
         clock: Clock = system_clock_us,
     ) -> None:
-        self._path = os.path.abspath(os.fspath(path))
+        self._path = absolute_path(path)
         if durability is not None:
             check_durability(durability)
         if isinstance(lock_timeout_s, bool) or not lock_timeout_s >= 0:

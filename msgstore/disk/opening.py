@@ -11,6 +11,8 @@ import os
 import stat
 from contextlib import suppress
 
+from msgstore.model.errors import InvalidArgument
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 # O_NONBLOCK: opening a named pipe would wait for its other end. It means nothing to a plain file.
@@ -24,6 +26,20 @@ Owner = tuple[int, int]
 
 class Misplaced(OSError):
     """Something that is no file of a store stands where one belongs; `strerror` says what."""
+
+
+def absolute_path(path: str | os.PathLike[str]) -> str:
+    """The path, absolute. Raises InvalidArgument for what no file can be called."""
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise InvalidArgument("path", f"must be text, not {type(text).__name__}")
+    try:
+        has_nul = b"\0" in os.fsencode(text)
+    except UnicodeEncodeError:
+        raise InvalidArgument("path", "holds a lone surrogate") from None
+    if has_nul:
+        raise InvalidArgument("path", f"{text[:40]!r} holds a NUL")
+    return os.path.abspath(text)
 
 
 def open_plain(

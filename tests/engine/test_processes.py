@@ -101,6 +101,9 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         FileMessageStore(tmp_path / "store", durability="sometimes")
     with pytest.raises(InvalidArgument):
         FileMessageStore(tmp_path / "store", lock_timeout_s=-1)
+    for path in ("a\0b", "a\ud800", b"a"):
+        with pytest.raises(InvalidArgument, match="path"):
+            FileMessageStore(path)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
