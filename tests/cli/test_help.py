@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from .harness import Cli
@@ -36,6 +38,17 @@ def test_version(cli: Cli) -> None:
     import msgstore
 
     assert cli("--version").out == f"msgstore {msgstore.__version__}\n"
+
+
+def test_without_a_script(cli: Cli) -> None:
+    """`python -m msgstore` is the command, by the same name."""
+    import msgstore
+
+    done = cli.shell(
+        f"{sys.executable} -m msgstore --version && {sys.executable} -m msgstore --bad"
+    )
+    assert (done.code, done.out) == (2, f"msgstore {msgstore.__version__}\n")
+    assert "try: msgstore -h" in done.err
 
 
 def test_help_does_not_need_a_store(cli: Cli) -> None:

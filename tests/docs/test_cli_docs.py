@@ -64,6 +64,7 @@ def test_every_command_is_documented(name: str, command: Any, context: Any) -> N
     """Each command has its place on the page, and help that says what it does, with examples."""
     assert section(name)
     assert f"`{name}" in PAGE or not name
+    assert " " in name or not name or f"\n| [`{name}`](#{name}) |" in PAGE
     assert command.help
     assert "Examples:" in command.get_help(context)
 
