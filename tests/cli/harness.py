@@ -135,7 +135,7 @@ class _Nursery:
     """Its process, and the socket to it. It has one child at a time."""
 
     def __init__(self) -> None:
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-P", nursery.__file__, str(theirs.fileno())],
             stdin=subprocess.PIPE,  # that its streams are such as its children have
@@ -149,7 +149,7 @@ class _Nursery:
         self._turn = Lock()
 
     def run(self, cli: Cli, arguments: tuple[str, ...], stdin: bytes) -> Done | None:
-        """None where it is busy, or the order too long."""
+        """None where it is busy."""
         environment = dict(cli.environment)
         order = {
             "arguments": [MSGSTORE, *arguments],
@@ -157,11 +157,10 @@ class _Nursery:
             "environment": environment,
             "umask": _umask(),
         }
-        raw = json.dumps(order).encode()
-        if len(raw) >= nursery.ORDER_BYTES_MAX or not self._turn.acquire(blocking=False):
+        if not self._turn.acquire(blocking=False):
             return None
         try:
-            return self._run(raw, stdin)
+            return self._run(json.dumps(order).encode(), stdin)
         finally:
             self._turn.release()
 
@@ -169,14 +168,15 @@ class _Nursery:
         pipes = [os.pipe() for _ in range(3)]
         (theirs_in, ours_in), (ours_out, theirs_out), (ours_err, theirs_err) = pipes
         theirs = [theirs_in, theirs_out, theirs_err]
-        socket.send_fds(self._channel, [order], theirs)
+        socket.send_fds(self._channel, [nursery.NUMBER.pack(len(order))], theirs)
+        self._channel.sendall(order)
         for descriptor in theirs:
             os.close(descriptor)
         with ThreadPoolExecutor(2) as pool:
             said = [pool.submit(_read_all, descriptor) for descriptor in (ours_out, ours_err)]
             _write_all(ours_in, stdin)
             out, err = (one.result().decode() for one in said)
-        code = int(self._channel.recv(64))
+        (code,) = nursery.NUMBER.unpack(nursery.receive(self._channel, nursery.NUMBER.size))
         return Done(code, out, err)
 
 

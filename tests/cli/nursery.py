@@ -14,20 +14,22 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from typing import Any
 
-ORDER_BYTES_MAX = 65_536
+NUMBER = struct.Struct("!i")
+"""The length of an order, before it, and how a child ended."""
 
 
 def serve(channel: socket.socket) -> list[str] | None:
     """Gives each order to a child, and tells how that ended. Returns its arguments in every child."""
     while True:
-        raw, pipes, _, _ = socket.recv_fds(channel, ORDER_BYTES_MAX, 3)
-        if not raw:
+        head, pipes, _, _ = socket.recv_fds(channel, NUMBER.size, 3)
+        if not head:
             return None
-        order = json.loads(raw)
+        order = json.loads(receive(channel, *NUMBER.unpack(head)))
         child = os.fork()
         if child == 0:
             channel.close()
@@ -36,7 +38,12 @@ def serve(channel: socket.socket) -> list[str] | None:
         for pipe in pipes:
             os.close(pipe)
         _, status = os.waitpid(child, 0)
-        channel.send(str(os.waitstatus_to_exitcode(status)).encode())
+        channel.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+
+
+def receive(channel: socket.socket, size: int) -> bytes:
+    """So many bytes; fewer only where the other end is gone."""
+    return channel.recv(size, socket.MSG_WAITALL)
 
 
 def become(order: dict[str, Any], pipes: list[int]) -> None:
