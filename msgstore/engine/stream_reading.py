@@ -20,6 +20,7 @@ from msgstore.model.message import PositionalMessage
 _WINDOW_BYTES_FIRST = 64 * 1024
 _WINDOW_BYTES = 256 * 1024
 _MISPLACED = "the stream's records are not where they belong"
+_TOO_EARLY = "the segment ends too early"
 
 Batch = list[PositionalMessage]
 
@@ -63,6 +64,8 @@ class StreamReading:
                 expected += len(wanted)
                 if expected > last:
                     return
+            if segment < self._head.segment and expected < self._first_revision(segment + 1):
+                raise self._damaged(path, end, _TOO_EARLY, expected)
         raise lost(self._head.stream_id, expected)
 
     def _forwards_in(self, path: str, start: int, end: int, expected: int) -> Iterator[Batch]:
@@ -105,6 +108,8 @@ class StreamReading:
                 expected -= len(wanted)
                 if expected < first:
                     return
+            if expected >= self._first_revision(segment):
+                raise self._damaged(path, end, _TOO_EARLY, expected)
         raise lost(self._head.stream_id, expected)
 
     def _backwards_in(self, path: str, end: int, expected: int) -> Iterator[Batch]:
@@ -157,6 +162,9 @@ class StreamReading:
             return [decode_record(frame, self._head.stream_id)]
         except ValueError as error:
             raise self._damaged(path, offset, str(error), expected) from None
+
+    def _first_revision(self, segment: int) -> int:
+        return self._segments.check_header(self._head.stream_id, segment).first_revision
 
     def _extent(self, segment: int) -> tuple[str, int]:
         """Path and end of a segment that is the stream's own; that of `head` was seen to be."""

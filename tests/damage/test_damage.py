@@ -61,6 +61,25 @@ def test_damage_in_a_stream_says_where(rolled: Golden, direction: str) -> None:
     assert (told.stream_id, told.revision, told.position) == ("long", 16, 17)
 
 
+@pytest.mark.parametrize("direction", ["forwards", "backwards"])
+def test_a_segment_in_the_middle_that_is_cut_between_two_records(direction: str) -> None:
+    """It is the one that ends too early, not the next one that does not go on from it."""
+    path = segment_path("long", 2)
+    with standing_still("rich"):
+        store = golden("rich", "running")
+        content, border = store.files[path], 0
+        while border < len(content):
+            border += frame_length(content, border)
+            if border == len(content):
+                break
+            cut_store = damaged(store, cut(store.files, path, border))
+            with pytest.raises(CorruptRecord) as caught:
+                list(cut_store.get_messages("long", direction=direction))
+            assert caught.value.path == path
+            assert caught.value.stream_id == "long"
+            assert caught.value.revision is not None
+
+
 def test_a_segment_behind_which_something_stands(rolled: Golden) -> None:
     """What stops who reads from one segment to the next, `verify` finds as well."""
     files = {**rolled.files, LONG_4: rolled.files[LONG_4] + b"\xff" * 96}
