@@ -11,6 +11,7 @@ from laboratory.claims import Violation
 from laboratory.damage import damage
 from laboratory.explore import Counts, Inspection, crash_last, explore
 from laboratory.refuse import RECOVERIES_CRASHED_EVERY, cases, refuse
+from laboratory.turns import take_turns
 from laboratory.wander import explore_random
 
 _EXPERIMENTS: tuple[Callable[[], Counts], ...] = (
@@ -28,7 +29,7 @@ def hunt(place: str) -> tuple[str, int]:
 
     `place` is an experiment with its durability and actions: `explore/always/nc`, `refuse/os/r`,
     `damage/always`; how calls are refused may follow, `refuse/os/r/eio`, and `all` where each
-    recovery is to be cut off, not some. Or it is a seed: `wander/1`.
+    recovery is to be cut off, not some. Or it is a seed: `wander/1`; or two objects: `turns/os`.
     If nothing is found there, everything is tried.
     """
     counts = Counts()
@@ -54,6 +55,8 @@ def _at(
 ) -> Counts:
     if experiment == "damage":
         return damage(11, durability, until_found=True)
+    if experiment == "turns":
+        return take_turns(durability)
     if experiment == "wander":
         return explore_random(states=4_000, seed=int(durability), until_found=True)
     counts = Counts()

@@ -618,7 +618,7 @@ MUTANTS = (
             "        if self._known_at != tail:\n",
             "        if self._known_at is None:\n",
         ),
-        "wander/1",
+        "turns/os",
     ),
     Mutant(
         "what others have saved is passed over in part",
@@ -628,7 +628,7 @@ MUTANTS = (
             "range(known_rows + 1, rows + 1)",
             "range(known_rows + 2, rows + 1)",
         ),
-        "wander/1",
+        "turns/os",
     ),
     Mutant(
         "ids of discarded messages are remembered",

@@ -16,6 +16,7 @@ from laboratory.damage import damage
 from laboratory.explore import Counts, Inspection, crash_last, explore
 from laboratory.mutants import MUTANTS, PACKAGE, TESTS, run
 from laboratory.refuse import cases, refuse
+from laboratory.turns import take_turns
 from laboratory.wander import explore_random
 from msgstore.testing.crashing_disk import CrashingDisk
 
@@ -45,6 +46,13 @@ def test_long_random_runs() -> None:
     """Dozens of actions by several objects, with faults and crashes in between."""
     counts = explore_random(states=400, seed=1)
     assert counts.violations == []
+
+
+def test_objects_that_take_turns() -> None:
+    """Each knows where the other has left the streams, whatever was saved between its own saves."""
+    counts = take_turns("os")
+    assert counts.violations == []
+    assert counts.states == 2 * 3**5
 
 
 @pytest.mark.parametrize("durability", ["always", "os"])
