@@ -631,12 +631,6 @@ MUTANTS = (
         "turns/os",
     ),
     Mutant(
-        "ids of discarded messages are remembered",
-        "an id is stored once, and a message that was lost can be saved again",
-        _one("engine/ids.py", "            if self._tail.last > rows:", "            if False:"),
-        "wander/1",
-    ),
-    Mutant(
         "half a commit is visible",
         "R3: a commit is complete when all its rows are there",
         _one(
