@@ -58,7 +58,7 @@ class MessageRows(Rows):
     @property
     def current(self) -> Entry | None:
         entries = self.window.entries
-        return entries[self.cursor] if self.cursor < len(entries) else None
+        return entries[self.cursor] if 0 <= self.cursor < len(entries) else None
 
     # ------------------------------------------------------------ opening
 
@@ -105,7 +105,7 @@ class MessageRows(Rows):
         self.window.show(both, is_at_start=before.is_last, is_at_end=after.is_last)
         self.empty = "no messages"
         end = len(both.entries) - 1
-        self.cursor = end if position is None else self.window.index_of(position)
+        self.cursor = max(0, end if position is None else self.window.index_of(position))
         self.top = max(0, self.cursor - self.height // 2)
         self._settle()
 
