@@ -117,7 +117,7 @@ class SqliteMessageStore(LocalSessions, BaseStore):
                 for save in plan.new:
                     self._write(save, time_us)
                 self._ask("COMMIT")
-            except BaseException:
+            except BaseException:  # an interrupt too: all of it or nothing
                 self._ask("ROLLBACK")
                 raise
         return plan.results

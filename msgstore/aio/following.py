@@ -198,7 +198,7 @@ class Watcher:
                 known = present[0], last_position
             except Exception:  # whatever it is, those who look find out, or find what is there
                 self._tell()
-                time.sleep(_WAIT_S_MIN)
+                time.sleep(_WAIT_S_MIN)  # not over and over, while it lasts
 
     def _is_needed(self) -> bool:
         """False, and the thread is nobody's any more, when none has waited for a while."""

@@ -49,10 +49,10 @@ class Opening(Awaitable[AsyncLocalMessageStore]):
             opened = await self._open_sync(opener)
             try:
                 store = await self._to_async(opened)
-            except BaseException:
+            except BaseException:  # cancelled too: what was opened is closed
                 await opener.change(opened.close, may_be_withdrawn=False)
                 raise
-        except BaseException:
+        except BaseException:  # cancelled too: no thread is left
             await opener.close(lambda: None)
             raise
         try:

@@ -87,7 +87,7 @@ class NatsCore:
         try:
             await core._wire.connect()
             await core.parts()
-        except BaseException:
+        except BaseException:  # cancelled too: no connection is left
             await core._wire.close()
             raise
         return core

@@ -52,7 +52,7 @@ class LoopThread:
             raise CancelledError from None
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # an interrupt too: nobody waits for it any more
             future.cancel()
             raise
 

@@ -71,7 +71,7 @@ class NatsMessageStore(LocalSessions, BaseStore):
         self._loop = LoopThread(f"msgstore {self._address.name}")
         try:
             self._core = self._loop.run(NatsCore.open(self._address, **self._options))
-        except BaseException:
+        except BaseException:  # an interrupt too: no thread is left
             self._loop.stop()
             raise
         self._finalizer = weakref.finalize(self, _shut, self._loop, self._core, self._pid)
@@ -124,7 +124,7 @@ class NatsMessageStore(LocalSessions, BaseStore):
         store.use_context(self._context)
         try:
             await asyncio.wrap_future(self._loop.submit(self._core.close()))
-        except BaseException:
+        except BaseException:  # cancelled too: no connection is left
             await store.close()
             raise
         self.close()  # there is nothing left to wait for
