@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgstore.backends.registry import PACK_SUFFIX, open_url, path_of
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.escape import visible
+from msgstore.cli.interrupts import Interrupts
 from msgstore.cli.options import Select
 from msgstore.cli.output import record_output
 from msgstore.cli.render.progress import Progress
@@ -57,6 +58,7 @@ class StoreCopy:
         names = shown(self._source), shown(self._target)
         self._copied = Copied(*names, Matched(), dry_run or check)
         self._tell = self._report_printer()
+        self._interrupts = Interrupts()
 
     def copy(
         self, writing: Mapping[str, Any], renumber: bool, with_sessions: bool, batch_size: int
@@ -76,6 +78,7 @@ class StoreCopy:
                 self._copied,
                 keeps_revisions=keeps_revisions,
                 batch_size=batch_size,
+                held=self._interrupts.held,
             )
             self._watch(lambda tell: copying.run(sessions, tell))
         self._tell()
@@ -133,12 +136,13 @@ class StoreCopy:
             bar.show(number)
 
         try:
-            work(tell)
+            with self._interrupts:
+                work(tell)
         except MsgStoreError as error:
             error.add_note(self._before())
             raise
         except KeyboardInterrupt:
-            self._settings.say(f"interrupted; {self._before()}")
+            self._settings.say(self._interrupts.sentence(self._before()))
             raise
         finally:
             bar.__exit__(None, None, None)

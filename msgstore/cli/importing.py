@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from msgstore.cli.errors import BadUsage
 from msgstore.cli.escape import visible
+from msgstore.cli.interrupts import Interrupts
 from msgstore.cli.json_input import read_json
 from msgstore.cli.output import record_output
 from msgstore.cli.render.progress import Progress
@@ -47,17 +48,24 @@ def import_file(
     with _opened(path) as file:
         guess = _form_of(file, form)
         imported = Imported(guess.form, dry_run)
-        with _entries(path, file, guess, only=form is not None) as entries:
+        opened = _entries(path, file, guess, only=form is not None)
+        with opened as entries, Interrupts() as interrupts:
             if dry_run:
                 with _store_to_look_at(settings) as store:
-                    _take(settings, Rehearsal(store, imported), entries)
+                    _take(settings, interrupts, Rehearsal(store, imported), entries)
             else:
                 with open_store(settings, session, writing) as store:
-                    _take(settings, Importer(store, imported, batch_size), entries)
+                    importer = Importer(store, imported, batch_size, interrupts.held)
+                    _take(settings, interrupts, importer, entries)
     tell(imported)
 
 
-def _take(settings: Settings, importer: Importer | Rehearsal, entries: Iterator[Entry]) -> None:
+def _take(
+    settings: Settings,
+    interrupts: Interrupts,
+    importer: Importer | Rehearsal,
+    entries: Iterator[Entry],
+) -> None:
     imported = importer.imported
     done = "looked at" if imported.dry_run else "imported"
     with Progress(settings, done) as progress:
@@ -67,7 +75,8 @@ def _take(settings: Settings, importer: Importer | Rehearsal, entries: Iterator[
             error.add_note(_before(imported))
             raise
         except KeyboardInterrupt:
-            settings.say(f"interrupted; {_sentence(imported)}")
+            verb = "would import" if imported.dry_run else "imported"
+            settings.say(interrupts.sentence(f"{verb} {_facts(imported)}"))
             raise
 
 

@@ -182,6 +182,7 @@ def save_lines(
     atomic: bool,
 ) -> None:
     """Saves the lines of stdin, and says on stderr what was saved."""
+    from msgstore.cli.interrupts import Interrupts
     from msgstore.cli.render.progress import Progress
     from msgstore.cli.sending import LineSaver, read_batches, save_batches
     from msgstore.disk.handles import own_the_process
@@ -190,8 +191,8 @@ def save_lines(
     # cycles in it takes time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     own_the_process()
-    saver = LineSaver(store, stream_id, save_context(settings))
-    with Progress(settings) as progress:
+    with Interrupts() as interrupts, Progress(settings) as progress:
+        saver = LineSaver(store, stream_id, save_context(settings), interrupts.held)
         try:
             if atomic:
                 saver.save_together(
@@ -201,6 +202,6 @@ def save_lines(
                 for _ in save_batches(saver, read_batches(0, batch_size), batch_size):
                     progress.show(saver.tally)
         except KeyboardInterrupt:
-            settings.say(f"interrupted; saved {saver.tally}")
+            settings.say(interrupts.sentence(f"saved {saver.tally}"))
             raise
     settings.say(f"saved {saver.tally}")

@@ -3,6 +3,7 @@
 import os
 import select
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from msgstore.model.expectation import ExpectedRevision
 
 Lines = list[bytes]
-OnCommit = Callable[[Tally], None]
+Held = Callable[[], AbstractContextManager[None]]
 
 _READ_BYTES = 1 << 18
 _BATCH_BYTES_MAX = 1 << 23
@@ -46,11 +47,14 @@ class LineSaver:
         store: "LocalMessageStore",
         stream_id: str | None,
         context: "SaveContext | None" = None,
+        held: Held = nullcontext,
     ) -> None:
+        """`held` is entered around each commit and its being counted."""
         self.tally = Tally()
         self._store = store
         self._stream_id = stream_id
         self._context = context
+        self._held = held
         self._lines_done = 0
         self._plain = PlainLines(stream_id)
         self._drafts = store if isinstance(store, DraftStore) else None
@@ -87,10 +91,11 @@ class LineSaver:
     def save_encoded(self, encoded: "list[Encoded]", lines: int) -> None:
         """Commits what `encode` made of so many lines."""
         try:
-            saved = cast("DraftStore", self._drafts).save_encoded(encoded)
+            with self._held():
+                saved = cast("DraftStore", self._drafts).save_encoded(encoded)
+                self.tally.add_encoded(encoded, saved)
         except MsgStoreError as error:
             raise self._explain(error, []) from None
-        self.tally.add_encoded(encoded, saved)
         self._lines_done += lines
 
     def save_together(self, lines: Lines) -> None:
@@ -100,22 +105,24 @@ class LineSaver:
         try:
             if refusal:
                 raise refusal
-            with self._store.transaction() as transaction:
-                for request in requests:
-                    expected = cast("ExpectedRevision", request.expectation)
-                    transaction.save_messages(
-                        request.stream_id, request.messages, expected, request.message_type
-                    )
+            with self._held():
+                with self._store.transaction() as transaction:
+                    for request in requests:
+                        expected = cast("ExpectedRevision", request.expectation)
+                        transaction.save_messages(
+                            request.stream_id, request.messages, expected, request.message_type
+                        )
+                self.tally.add(transaction.results)
         except MsgStoreError as error:
             raise self._explain(error, lines) from None
-        self.tally.add(transaction.results)
 
     def _commit(self, requests: list[SaveRequest]) -> MsgStoreError | None:
         """Commits what stands before the first request that is refused; returns why that one was."""
         refusal = None
         while requests:
             try:
-                self.tally.add(self._store.save_each(requests))
+                with self._held():
+                    self.tally.add(self._store.save_each(requests))
                 break
             except MsgStoreError as error:
                 refusal = error

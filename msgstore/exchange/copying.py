@@ -7,13 +7,14 @@ off at any moment, and is run again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from msgstore.exchange.carrying import CarriedSessions
 from msgstore.exchange.entries import Entry, stored_entry
-from msgstore.exchange.importing import Imported, Importer
+from msgstore.exchange.importing import Held, Imported, Importer
 from msgstore.exchange.matching import Matched, Matching, canonical
 from msgstore.model.errors import CorruptStore, DuplicateMessageId, WrongExpectedRevision
 from msgstore.model.expectation import Exactly
@@ -134,9 +135,12 @@ class Copying:
         *,
         keeps_revisions: bool,
         batch_size: int,
+        held: Held = nullcontext,
     ) -> None:
+        """`held` is entered around each commit and its being counted."""
         self._selection = selection
         self._target = target
+        self._held = held
         self._copied = copied
         self._keeps_revisions = keeps_revisions
         self._batch_size = batch_size
@@ -196,7 +200,7 @@ class Copying:
             copied.last_position = imported.last_position or copied.last_position
             tell("copied", copied.saved)
 
-        importer = Importer(self._target, imported, self._batch_size)
+        importer = Importer(self._target, imported, self._batch_size, self._held)
         try:
             importer.take((entry for _, entry in entries), count)
         except WrongExpectedRevision as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
     from msgstore.model.message import PositionalMessage
 
+Held = Callable[[], AbstractContextManager[None]]
 _BATCH_BYTES_MAX = 8 * 1024 * 1024
 
 
@@ -62,8 +64,16 @@ class Imported:
 class Importer:
     """Saves entries in their order; `imported` says at any time what is committed."""
 
-    def __init__(self, store: LocalMessageStore, imported: Imported, batch_size: int) -> None:
+    def __init__(
+        self,
+        store: LocalMessageStore,
+        imported: Imported,
+        batch_size: int,
+        held: Held = nullcontext,
+    ) -> None:
+        """`held` is entered around each commit and its being counted."""
         self.imported = imported
+        self._held = held
         self._store = store
         self._batch_size = batch_size
 
@@ -80,15 +90,16 @@ class Importer:
         refusal = None
         while batch:
             try:
-                results = self._store.save_each([entry.request for entry in batch])
+                with self._held():
+                    results = self._store.save_each([entry.request for entry in batch])
+                    for entry, result in zip(batch, results, strict=True):
+                        self.imported.add(entry, result)
             except MsgStoreError as error:
                 if refusal is None and error.request_index is not None:
                     error.reason = f"{batch[error.request_index].place}: {error.reason}"
                 refusal = error
                 batch = batch[: error.request_index or 0]
                 continue
-            for entry, result in zip(batch, results, strict=True):
-                self.imported.add(entry, result)
             break
         return refusal
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -342,10 +341,9 @@ def test_an_interrupt(cli: Cli) -> None:
     done = copy_with_a_signal(cli, signal.SIGINT, 40)
     assert (done.code, done.out) == (130, "")
     kept = int(cli("--store", "copy", "query", "--count").out)
-    said = re.match(r"interrupted; copied before it: ([\d,]+) messages, positions 1–", done.err)
-    assert said is not None, done.err
-    # It came between a commit and its being counted, or before the commit.
-    assert int(said[1].replace(",", "")) in (kept - 50, kept)
+    assert done.err.startswith(
+        f"interrupted; copied before it: {kept} messages, positions 1–{kept}"
+    )
     assert 0 < kept < 1200
     assert cli("copy", ".msgstore", "copy").lines[0]["duplicates"] == kept
 
