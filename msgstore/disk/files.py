@@ -11,7 +11,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -219,12 +219,13 @@ class RealDisk:
             os.close(fd)
 
     def remove(self, path: str) -> None:
-        self._drop_below(path)
-        try:
-            with self._at(path) as (name, folder):
+        self._drop(path)
+        with suppress(FileNotFoundError), self._at(path) as (name, folder):
+            try:
+                os.unlink(name, dir_fd=folder)
+            except (IsADirectoryError, PermissionError):  # macOS: EPERM for a folder
+                self._drop_below(path)
                 remove_at(name, folder)
-        except FileNotFoundError:
-            return
 
     def move(self, path: str, new_path: str) -> None:
         self._make_folders(os.path.dirname(new_path))
@@ -265,7 +266,6 @@ class RealDisk:
         """The open file: taken from the cache without a lock, for a look-up is one step."""
         handle = self._handles.get(path)
         if handle is not None and (handle.writable or not writable):
-            handle.was_used = True
             return handle
         with self._lock:
             try:
@@ -275,8 +275,7 @@ class RealDisk:
                     raise
                 self._handles.keep(len(self._handles) // 2)
                 handle = self._open_anew(path, writable)
-            self._handles[path] = handle
-            self._handles.keep(handles_max(len(self._handles)))
+            self._handles.add(path, handle, handles_max(len(self._handles) + 1))
             return handle
 
     def _open_anew(self, path: str, writable: bool) -> Handle:

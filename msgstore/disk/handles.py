@@ -21,29 +21,52 @@ class Handle:
     may take it out of the cache at any time.
     """
 
-    __slots__ = ("fd", "was_used", "writable")
+    __slots__ = ("fd", "writable")
 
     def __init__(self, fd: int, writable: bool) -> None:
         self.fd = fd
         self.writable = writable
-        self.was_used = False
 
     def __del__(self) -> None:
         os.close(self.fd)
 
 
 class Handles(dict[str, Handle]):
-    """Open files by their paths, those that were opened last behind."""
+    """Open files by their paths.
 
-    def keep(self, count: int) -> None:
-        """Lets go of all but so many, by the clock algorithm: of the oldest that nobody used since
-        the hand last came by."""
+    Which of them go is left to chance. Whoever goes round in a few more files than may stay open then
+    opens few of them anew; by age, each would be let go of just before it is wanted again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paths: list[str] = []
+        """In any order, some perhaps of files that are let go of."""
+        self._chance = 1
+
+    def add(self, path: str, handle: Handle, count: int) -> None:
+        """One more, or another one in its place; at most `count` stay, this among them."""
+        if path not in self:
+            self._paths.append(path)
+        self[path] = handle
+        self.keep(count, path)
+
+    def keep(self, count: int, besides: str | None = None) -> None:
+        """Lets go of all but so many."""
+        if len(self._paths) > 2 * len(self) + _HANDLES_MIN:
+            self._paths = list(self)
+        paths = self._paths
         while len(self) > count:
-            path, handle = next(iter(self.items()))
-            del self[path]
-            if handle.was_used:
-                handle.was_used = False
-                self[path] = handle
+            # A linear congruential generator: `random` would be imported for it alone.
+            self._chance = (self._chance * 1_103_515_245 + 12_345) & 0x7FFF_FFFF
+            at = (self._chance >> 8) % len(paths)
+            if paths[at] != besides:
+                paths[at], paths[-1] = paths[-1], paths[at]
+                self.pop(paths.pop(), None)
+
+    def clear(self) -> None:
+        super().clear()
+        self._paths = []
 
 
 _own_process = False

@@ -17,6 +17,10 @@ class Cursors:
         self._by_id: dict[str, StreamCursor] = {}
         self._by_reference: dict[int, StreamCursor] = {}
 
+    def __len__(self) -> int:
+        """How many streams these are."""
+        return len(self._by_id)
+
     def get(self, stream_id: str) -> StreamCursor | None:
         return self._by_id.get(stream_id)
 

@@ -225,7 +225,8 @@ class Writer(Recorder):
 
     def _cursor(self, stream_id: str) -> StreamCursor | None:
         cursor = self._cursors.get(stream_id)
-        if cursor is None:
+        # Where all the streams that the store has are known, another one is new: nothing to look for.
+        if cursor is None and len(self._cursors) != self._read_totals().streams:
             head = self.source.segments.head(stream_id, self.rows)
             if head is None:
                 return None

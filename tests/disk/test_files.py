@@ -302,6 +302,36 @@ def test_open_files_are_bounded(disk: RealDisk, monkeypatch: pytest.MonkeyPatch)
     assert open_files() == before
 
 
+def test_going_round_in_a_few_more_files_than_stay_open(
+    disk: RealDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most are open still when their turn comes again: by age, none would be."""
+    monkeypatch.setattr(files, "handles_max", lambda _: 100)
+    opened = 0
+    real = disk._open_anew
+
+    def counted(path: str, writable: bool) -> handles.Handle:
+        nonlocal opened
+        opened += 1
+        return real(path, writable)
+
+    monkeypatch.setattr(disk, "_open_anew", counted)
+    for round_ in range(11):
+        for number in range(105):
+            disk.write(f"streams/{number}/x", round_, b"x")
+    assert opened < 105 + 10 * 105 // 2
+
+
+def test_what_was_open_in_a_folder_that_is_removed(disk: RealDisk) -> None:
+    """A file of the same name that is made later is another file."""
+    disk.write("streams/2c/a", 0, b"old")
+    disk.write("streams/2c/b", 0, b"old")
+    disk.remove("streams")
+    assert disk.size("streams/2c/a") == -1
+    disk.write("streams/2c/a", 0, b"new")
+    assert (disk.read("streams/2c/a", 0, 9), disk.size("streams/2c/b")) == (b"new", -1)
+
+
 @pytest.mark.parametrize(("limit", "kept"), [(64, 96), (1024, 128), (1 << 20, 256)])
 def test_how_many_files_stay_open(limit: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eighth of what the process may have open, but 96 at least and 256 at most."""

@@ -120,6 +120,15 @@ def test_a_save(tmp_path: Path, durability: str, syncs: dict[str, int]) -> None:
     assert cost["bytes written"] < 1_000
 
 
+def test_a_save_to_a_new_stream(tmp_path: Path) -> None:
+    """Who knows all streams does not look for another one: a write more, for the catalog."""
+    with CountedStore(tmp_path / "store") as store:
+        for number in range(3):
+            store.save_message(f"orders-{number}", message(number))
+        cost = store.cost(lambda: store.save_message("orders-3", message(3)))
+    assert (cost["write"], cost["read"], cost["size"]) == (5, 3, 5)
+
+
 def test_a_save_behind_that_of_another(tmp_path: Path) -> None:
     """A read more than one's own: the rows of what the other saved say where streams end."""
     with (
