@@ -631,6 +631,16 @@ MUTANTS = (
         "turns/os",
     ),
     Mutant(
+        "a stream that one does not know is taken for a new one",
+        "only who knows as many streams as there are knows all of them",
+        _one(
+            "engine/writer.py",
+            "        if cursor is None and len(self._cursors) != self._read_totals().streams:\n",
+            "        if cursor is None and len(self._cursors) < self._read_totals().streams - 1:\n",
+        ),
+        "turns/os",
+    ),
+    Mutant(
         "half a commit is visible",
         "R3: a commit is complete when all its rows are there",
         _one(
