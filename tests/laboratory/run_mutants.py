@@ -6,7 +6,8 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from laboratory.mutants import MUTANTS, run
+from laboratory.mutants import MUTANTS
+from laboratory.mutation import run
 
 
 def main(words: list[str]) -> int:

@@ -14,7 +14,8 @@ from laboratory import wander as wandering
 from laboratory.bench import laboratory
 from laboratory.damage import damage
 from laboratory.explore import Counts, Inspection, crash_last, explore
-from laboratory.mutants import MUTANTS, PACKAGE, TESTS, run
+from laboratory.mutants import MUTANTS
+from laboratory.mutation import PACKAGE, TESTS, run
 from laboratory.refuse import cases, refuse
 from laboratory.turns import take_turns
 from laboratory.wander import explore_random

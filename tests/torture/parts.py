@@ -121,7 +121,7 @@ def fuzzing(inputs: int, seed: int) -> Outcome:
 
 def mutant(number: int) -> Outcome:
     from laboratory.mutants import MUTANTS as KNOWN
-    from laboratory.mutants import run
+    from laboratory.mutation import run
 
     one = KNOWN[number]
     caught = bool(run(one).violation)
