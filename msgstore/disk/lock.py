@@ -35,6 +35,8 @@ class FileLock:
         try:
             fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
+            if self._lock_timeout_s == 0:
+                raise self._locked() from None
             self._wait(fd, shared)
 
     def release(self) -> None:
@@ -78,7 +80,10 @@ class FileLock:
             raise
         self._fd = None
         waiter.abandon()
-        raise StoreLocked(os.path.dirname(self._path), None, self._lock_timeout_s)
+        raise self._locked()
+
+    def _locked(self) -> StoreLocked:
+        return StoreLocked(os.path.dirname(self._path), None, self._lock_timeout_s)
 
     def __enter__(self) -> FileLock:
         self.acquire()

@@ -216,6 +216,21 @@ def test_waiting_is_one_call(
     assert watched.calls == [False, True]
 
 
+def test_who_does_not_wait(path: str) -> None:
+    """However often somebody asks in vain: nobody is left who gets the lock later, and nothing open."""
+    first, second = FileLock(path, 0), FileLock(path, 0)
+    first.acquire()
+    before = open_files()
+    for _ in range(100):
+        with pytest.raises(StoreLocked):
+            second.acquire()
+    assert "msgstore-lock" not in [thread.name for thread in threading.enumerate()]
+    assert open_files() == before + 1
+    first.release()
+    with second:
+        assert not is_free(path)
+
+
 def test_an_abandoned_wait_leaves_nothing(path: str) -> None:
     """A lock that comes after its timeout is given back, with its open file and its thread."""
     first = FileLock(path, 0)
@@ -223,7 +238,7 @@ def test_an_abandoned_wait_leaves_nothing(path: str) -> None:
     before = open_files()
     for _ in range(5):
         with pytest.raises(StoreLocked):
-            FileLock(path, 0).acquire()
+            FileLock(path, 0.001).acquire()
     first.release()
     join_waiters()
     assert is_free(path)
@@ -235,7 +250,7 @@ def test_an_abandoned_wait_leaves_nothing_to_a_child(path: str) -> None:
     first = FileLock(path, 0)
     first.acquire()
     with pytest.raises(StoreLocked):
-        FileLock(path, 0).acquire()
+        FileLock(path, 0.001).acquire()
     with forked() as child:
         first.release()
         join_waiters()
