@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from threading import TIMEOUT_MAX, Event, Thread
+from threading import TIMEOUT_MAX, Event, Lock, Thread
 from types import TracebackType
 from typing import Literal
 from weakref import WeakSet
@@ -27,6 +27,8 @@ class FileLock:
         self._path = path
         self._lock_timeout_s = lock_timeout_s
         self._fd: int | None = None
+        self._late: _Waiter | None = None
+        """Waits still, for a caller whose time was up."""
         _all_locks.add(self)
 
     def acquire(self, *, shared: bool = False) -> None:
@@ -65,22 +67,43 @@ class FileLock:
     def _wait(self, fd: int, shared: bool) -> None:
         """Waits in a thread, for a blocking flock cannot be given a time limit.
 
-        The kernel serves those who block in turn, which no poll does. When the time is up the
-        thread keeps its open file, and closes it, and so the lock, as soon as it gets it.
+        The kernel serves those who block in turn, which no poll does. When the time is up the thread
+        goes on: who tries again takes it up, with its place in the queue. If nobody has by the time
+        that the lock comes, the thread gives it back.
         """
-        waiter = _Waiter(fd, shared)
-        waiter.start()
         try:
-            if waiter.done.wait(min(self._lock_timeout_s, TIMEOUT_MAX)):
-                waiter.check()
-                return
-        except BaseException:
-            self._fd = None
-            waiter.abandon()
+            waiter = self._late
+            if waiter is not None and waiter.take_up(shared):
+                self.close()
+            else:
+                waiter = self._late = _Waiter(fd, shared)
+                self._start(waiter)
+            has_ended = waiter.ended.wait(min(self._lock_timeout_s, TIMEOUT_MAX))
+            if not has_ended and not waiter.give_up():
+                raise self._locked()
+            self._fd, self._late = waiter.fd, None
+        except BaseException:  # an interrupt, which may come at any moment, too
+            self._give_up()
             raise
-        self._fd = None
-        waiter.abandon()
-        raise self._locked()
+        waiter.check()
+
+    def _start(self, waiter: _Waiter) -> None:
+        try:
+            waiter.start()
+        except RuntimeError:  # no more threads
+            self._late = None
+            raise
+
+    def _give_up(self) -> None:
+        """Leaves the waiter to itself, or gives back the lock that has come meanwhile."""
+        waiter = self._late
+        if waiter is None:
+            self.close()
+        elif waiter.give_up():
+            self._fd, self._late = waiter.fd, None
+            self.close()
+        elif self._fd == waiter.fd:
+            self._fd = None
 
     def _locked(self) -> StoreLocked:
         return StoreLocked(os.path.dirname(self._path), None, self._lock_timeout_s)
@@ -100,38 +123,52 @@ class FileLock:
 
 
 class _Waiter(Thread):
+    """Blocks in flock for another thread. `fd` is its own until the lock has come to somebody."""
+
     def __init__(self, fd: int, shared: bool) -> None:
         super().__init__(name="msgstore-lock", daemon=True)
-        self.done = Event()
-        self._fd = fd
+        self.fd = fd
+        self.ended = Event()
         self._shared = shared
-        self._error: BaseException | None = None
-        self._handover = Event()
-        self._abandoned = False
+        self._error: OSError | None = None
+        self._turn = Lock()
+        self._is_wanted = True
 
     def run(self) -> None:
         import portalocker
 
         flags = portalocker.LockFlags
         try:
-            portalocker.lock(self._fd, flags.SHARED if self._shared else flags.EXCLUSIVE)
+            portalocker.lock(self.fd, flags.SHARED if self._shared else flags.EXCLUSIVE)
         except portalocker.LockException as error:
             self._error = _os_error(error)
-        self.done.set()
-        self._handover.wait()
-        if self._abandoned:
+        with self._turn:
+            self.ended.set()
+        if not self._is_wanted:
             # Unlocked too: a child that was forked meanwhile has the same open file.
-            portalocker.unlock(self._fd)
-            os.close(self._fd)
+            portalocker.unlock(self.fd)
+            os.close(self.fd)
+
+    def give_up(self) -> bool:
+        """Whether the lock has come to the caller, who must give it back; else none comes any more."""
+        with self._turn:
+            if self.ended.is_set():
+                return self._is_wanted
+            self._is_wanted = False
+            return False
+
+    def take_up(self, shared: bool) -> bool:
+        """Whether it waits still, and for such a lock; from now on for the caller."""
+        with self._turn:
+            if self.ended.is_set() or shared != self._shared or not self.is_alive():
+                return False
+            self._is_wanted = True
+            return True
 
     def check(self) -> None:
+        """Raises what the system said."""
         if self._error is not None:
             raise self._error
-        self._handover.set()
-
-    def abandon(self) -> None:
-        self._abandoned = True
-        self._handover.set()
 
 
 def _os_error(error: BaseException) -> OSError:
@@ -144,6 +181,7 @@ _all_locks: WeakSet[FileLock] = WeakSet()
 
 def _close_in_child() -> None:
     for lock in list(_all_locks):
+        lock._late = None  # a thread of the parent
         lock.close()
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -52,6 +53,8 @@ def join_waiters() -> None:
     """Returns when every thread that waits for a lock has ended."""
     for thread in threading.enumerate():
         if thread.name == "msgstore-lock":
+            while thread.ident is None:  # it was interrupted while it was being started
+                time.sleep(0)
             thread.join(LONG_S)
             assert not thread.is_alive()
 
@@ -243,6 +246,108 @@ def test_an_abandoned_wait_leaves_nothing(path: str) -> None:
     join_waiters()
     assert is_free(path)
     assert open_files() == before
+
+
+def test_who_tries_again_goes_on_waiting(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it was in vain: one thread waits, with one open file, and keeps its place."""
+    first, second = FileLock(path, 0), FileLock(path, 0.001)
+    first.acquire()
+    before, watched = open_files(), Watched(monkeypatch)
+    for _ in range(20):
+        with pytest.raises(StoreLocked):
+            second.acquire()
+    assert watched.calls.count(True) == 1
+    assert [thread.name for thread in threading.enumerate()].count("msgstore-lock") == 1
+    assert open_files() == before + 1
+    second._lock_timeout_s = LONG_S
+    watched.blocking.clear()
+    thread = Thread(target=first.release)
+    thread.start()
+    with second:
+        assert not is_free(path)
+    thread.join(LONG_S)
+    join_waiters()
+    assert is_free(path)
+    second.close()
+    assert open_files() == before
+
+
+def test_one_that_waits_shared_is_not_taken_up_for_another_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's waiter does not serve a writer."""
+    first, second = FileLock(path, 0), FileLock(path, 0.001)
+    first.acquire()
+    with pytest.raises(StoreLocked):
+        second.acquire(shared=True)
+    second._lock_timeout_s = LONG_S
+    waits, wait = Event(), FileLock._wait
+
+    def told(lock: FileLock, fd: int, shared: bool) -> None:
+        waits.set()
+        wait(lock, fd, shared)
+
+    monkeypatch.setattr(FileLock, "_wait", told)
+    thread = Thread(target=lambda: waits.wait(LONG_S) and first.release())
+    thread.start()
+    with second, pytest.raises(StoreLocked):
+        FileLock(path, 0).acquire(shared=True)
+    thread.join(LONG_S)
+    join_waiters()
+    assert is_free(path)
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_an_interrupt_at_any_moment_of_a_wait(
+    path: str, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """Whatever was under way, the lock is free when its holder has released it, and can be had."""
+    first, second = FileLock(path, 0), FileLock(path, LONG_S)
+    first.acquire()
+    calls = 0
+
+    def interrupted(method: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            nonlocal calls
+            if threading.current_thread() is not threading.main_thread():
+                return method(*arguments)
+            calls += 1
+            if calls == moment:
+                raise KeyboardInterrupt
+            result = method(*arguments)
+            calls += 1
+            if calls == moment:
+                raise KeyboardInterrupt
+            return result
+
+        return call
+
+    Thread(target=release_when_waited_for, args=(first, second)).start()
+    with monkeypatch.context() as patch:
+        for owner, name in [
+            (lock_module._Waiter, "start"),
+            (lock_module._Waiter, "give_up"),
+            (lock_module._Waiter, "take_up"),
+            (lock_module._Waiter, "check"),
+            (Event, "wait"),
+        ]:
+            patch.setattr(owner, name, interrupted(getattr(owner, name)))
+        try:
+            second.acquire()
+        except KeyboardInterrupt:
+            second.release()
+    second.release()
+    first.release()
+    join_waiters()
+    assert is_free(path)
+    with second:
+        assert not is_free(path)
+
+
+def release_when_waited_for(first: FileLock, second: FileLock) -> None:
+    while second._late is None and second._fd is None:
+        time.sleep(0)
+    first.release()
 
 
 def test_an_abandoned_wait_leaves_nothing_to_a_child(path: str) -> None:
