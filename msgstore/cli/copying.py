@@ -136,16 +136,17 @@ class StoreCopy:
             bar.show(number)
 
         try:
-            with self._interrupts:
-                work(tell)
+            try:
+                with self._interrupts:
+                    work(tell)
+            finally:
+                bar.__exit__(None, None, None)
         except MsgStoreError as error:
             error.add_note(self._before())
             raise
         except KeyboardInterrupt:
             self._settings.say(self._interrupts.sentence(self._before()))
             raise
-        finally:
-            bar.__exit__(None, None, None)
 
     def _before(self) -> str:
         if self._copied.dry_run:

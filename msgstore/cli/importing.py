@@ -68,16 +68,16 @@ def _take(
 ) -> None:
     imported = importer.imported
     done = "looked at" if imported.dry_run else "imported"
-    with Progress(settings, done) as progress:
-        try:
+    try:
+        with Progress(settings, done) as progress:
             importer.take(entries, lambda: progress.show(imported.messages + imported.duplicates))
-        except MsgStoreError as error:
-            error.add_note(_before(imported))
-            raise
-        except KeyboardInterrupt:
-            verb = "would import" if imported.dry_run else "imported"
-            settings.say(interrupts.sentence(f"{verb} {_facts(imported)}"))
-            raise
+    except MsgStoreError as error:
+        error.add_note(_before(imported))
+        raise
+    except KeyboardInterrupt:
+        verb = "would import" if imported.dry_run else "imported"
+        settings.say(interrupts.sentence(f"{verb} {_facts(imported)}"))
+        raise
 
 
 @contextmanager

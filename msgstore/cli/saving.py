@@ -191,9 +191,10 @@ def save_lines(
     # cycles in it takes time.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     own_the_process()
-    with Interrupts() as interrupts, Progress(settings) as progress:
-        saver = LineSaver(store, stream_id, save_context(settings), interrupts.held)
-        try:
+    interrupts = Interrupts()
+    saver = LineSaver(store, stream_id, save_context(settings), interrupts.held)
+    try:
+        with interrupts, Progress(settings) as progress:
             if atomic:
                 saver.save_together(
                     [line for lines in read_batches(0, batch_size) for line in lines]
@@ -201,7 +202,7 @@ def save_lines(
             else:
                 for _ in save_batches(saver, read_batches(0, batch_size), batch_size):
                     progress.show(saver.tally)
-        except KeyboardInterrupt:
-            settings.say(interrupts.sentence(f"saved {saver.tally}"))
-            raise
+    except KeyboardInterrupt:
+        settings.say(interrupts.sentence(f"saved {saver.tally}"))
+        raise
     settings.say(f"saved {saver.tally}")

@@ -1,17 +1,21 @@
 """Ctrl-C while something is committed: what is said to be saved is what is on record."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from .harness import Cli, Done, json_lines
+from .harness import Cli, Done, json_lines, open_terminal, read_terminal
 
 INTERRUPTED = """if True:
     import os, signal, sys
     from msgstore import FileMessageStore
     from msgstore.cli.app import main
+    from msgstore.cli.render import progress
+    progress._FIRST_AFTER_S = progress._EVERY_S = 0
     moment = sys.argv.pop(1)
+    left = 2 if moment == "behind the second" else 1
     def interrupt():
         signal.raise_signal(signal.SIGINT)
     def interrupted(method):
@@ -24,7 +28,10 @@ INTERRUPTED = """if True:
                 while True:
                     signal.pause()
             result = method(*arguments)
-            interrupt()
+            global left
+            left -= 1
+            if not left:
+                interrupt()
             return result
         return call
     if moment == "at a sync":
@@ -35,7 +42,7 @@ INTERRUPTED = """if True:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(main())
 """
-"""msgstore, but that a Ctrl-C comes behind each commit, or while one goes on."""
+"""msgstore, but that a Ctrl-C comes behind a commit, or during one. It shows progress at once."""
 
 LINES = json_lines(*({"streamId": "s", "message": {"type": "T", "data": n}} for n in range(3)))
 ODD_LINES = json_lines(
@@ -94,6 +101,39 @@ def test_a_commit_that_does_not_end(cli: Cli, moment: str, command: str, said: s
     """It is broken off by a second Ctrl-C, or after a while; the doubt is said."""
     done = interrupted(cli, moment, command, "-", stdin=LINES)
     assert (done.code, done.err) == (130, f"interrupted; {said}{DOUBT}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["save", "-"], "saved 2 messages to 1 stream, positions 4–5"),
+        (["import", "-"], "imported 2 messages, positions 4–5"),
+        (
+            ["copy", ".msgstore", "other"],
+            "copied before it: 2 messages, positions 1–2; run it again, and it goes on from there",
+        ),
+    ],
+)
+def test_the_progress_has_gone_before(cli: Cli, arguments: list[str], said: str) -> None:
+    """On a terminal the summary stands in a line of its own."""
+    cli("save", "-", stdin=LINES)
+    ours, theirs = open_terminal(80)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, "behind the second", *arguments, "--batch-size", "1"],
+        cwd=cli.folder,
+        env=dict(cli.environment),
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    assert process.stdin is not None
+    process.stdin.write(LINES.encode())
+    process.stdin.close()
+    shown = read_terminal(ours)
+    assert process.wait() == 130
+    assert "\r\x1b[K1 message " in shown
+    assert shown.rpartition("\r\x1b[K")[2] == f"interrupted; {said}\n"
 
 
 def test_ignored(cli: Cli) -> None:
