@@ -2,8 +2,8 @@
 
 import os
 import select
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -19,12 +19,12 @@ from msgstore.model.saving import SaveRequest
 if TYPE_CHECKING:
     from msgstore.backends.protocol import LocalMessageStore
     from msgstore.cli.reading_ahead import ReadingAhead
+    from msgstore.exchange.importing import Held
     from msgstore.format.record import Encoded
     from msgstore.model.context import SaveContext
     from msgstore.model.expectation import ExpectedRevision
 
 Lines = list[bytes]
-Held = Callable[[], AbstractContextManager[None]]
 
 _READ_BYTES = 1 << 18
 _BATCH_BYTES_MAX = 1 << 23
@@ -47,7 +47,7 @@ class LineSaver:
         store: "LocalMessageStore",
         stream_id: str | None,
         context: "SaveContext | None" = None,
-        held: Held = nullcontext,
+        held: "Held" = nullcontext,
     ) -> None:
         """`held` is entered around each commit and its being counted."""
         self.tally = Tally()

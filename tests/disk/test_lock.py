@@ -54,7 +54,7 @@ def join_waiters() -> None:
     for thread in threading.enumerate():
         if thread.name == "msgstore-lock":
             while thread.ident is None:  # it was interrupted while it was being started
-                time.sleep(0)
+                time.sleep(0)  # its turn to it
             thread.join(LONG_S)
             assert not thread.is_alive()
 
@@ -346,7 +346,7 @@ def test_an_interrupt_at_any_moment_of_a_wait(
 
 def release_when_waited_for(first: FileLock, second: FileLock) -> None:
     while second._late is None and second._fd is None:
-        time.sleep(0)
+        time.sleep(0)  # its turn to the other thread: nothing tells of the moment
     first.release()
 
 
